@@ -50,7 +50,7 @@ class Check(Struct, frozen=True, kw_only=True):
     message: Texts = {}
 
 
-class Question(Struct, frozen=True, kw_only=True, tag="question", omit_defaults=True):
+class Question(Struct, frozen=True, kw_only=True, tag_field="kind", tag="question", omit_defaults=True):
     """One question, note or calculation. `path` is the chain of names from the root: ("money", "amount")."""
 
     name: str
@@ -95,7 +95,7 @@ class Question(Struct, frozen=True, kw_only=True, tag="question", omit_defaults=
     export_name: str | None = None
 
 
-class Group(Struct, frozen=True, kw_only=True, tag="group", omit_defaults=True):
+class Group(Struct, frozen=True, kw_only=True, tag_field="kind", tag="group", omit_defaults=True):
     name: str
     path: tuple[str, ...]
     source: Source
@@ -105,7 +105,7 @@ class Group(Struct, frozen=True, kw_only=True, tag="group", omit_defaults=True):
     relevant: Expression | None = None
 
 
-class Repeat(Struct, frozen=True, kw_only=True, tag="repeat", omit_defaults=True):
+class Repeat(Struct, frozen=True, kw_only=True, tag_field="kind", tag="repeat", omit_defaults=True):
     name: str
     path: tuple[str, ...]
     source: Source
