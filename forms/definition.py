@@ -21,7 +21,7 @@ from msgspec import Struct
 from forms.expression import Node
 
 Texts = dict[str, str]
-"""Language code (`zh`, `en`; `default` when the workbook names none) → text. May hold `${name}` parts (see `Form.outputs`)."""
+"""Language code (`zh`, `en`; `default` when the workbook names none) → text. May hold `${name}` (see `Form.outputs`)."""
 
 Level = Literal["error", "verify", "advise"]
 """error: must be fixed · verify (`qf::verify`): may be kept with a written reason · advise (`qf::advise`): a hint."""
@@ -56,9 +56,10 @@ class Question(Struct, frozen=True, kw_only=True, tag_field="kind", tag="questio
     name: str
     path: tuple[str, ...]
     type: str
-    """The XLSForm type without its list: text, integer, decimal, range, select_one, select_multiple, rank, note, date, time,
-    dateTime, geopoint, geotrace, geoshape, photo, audio, video, file, signature, barcode, acknowledge, calculate, hidden,
-    background-audio, csv-external, xml-external, start, end, today, deviceid, username, email, phonenumber, audit …"""
+    """The XLSForm type without its list: text, integer, decimal, range, select_one, select_multiple, rank, note, date,
+    time, dateTime, geopoint, geotrace, geoshape, photo, audio, video, file, signature, barcode, acknowledge, calculate,
+    hidden, background-audio, csv-external, xml-external, start, end, today, deviceid, username, email, phonenumber,
+    audit …"""
     source: Source
     label: Texts = {}
     hint: Texts = {}
@@ -74,7 +75,7 @@ class Question(Struct, frozen=True, kw_only=True, tag_field="kind", tag="questio
     checks: tuple[Check, ...] = ()
     calculation: Expression | None = None
     trigger: str | None = None
-    """Name of the question whose change fires `calculation` (`trigger` column); without it the calculation always holds."""
+    """Name of the question whose change fires `calculation` (`trigger` column); without it it always holds."""
     default: str | None = None
     """A fixed first value, as text in the XForm's own spelling."""
     default_expression: Expression | None = None
@@ -87,9 +88,9 @@ class Question(Struct, frozen=True, kw_only=True, tag_field="kind", tag="questio
     save_to: str | None = None
     """Entity property this answer is saved to."""
     pii: Literal["none", "personal", "sensitive"] = "none"
-    secret: Literal["none", "business"] = "none"
+    secret: Literal["none", "business"] = "none"  # noqa: S105 — business secrecy of an answer, not a password
     prefill: str | None = None
-    """`registry:<field>`, `last:<question>` or `const:<text>`: where a phone takes a first value from (`qf::prefill`)."""
+    """`registry:<field>`, `last:<question>` or `const:<text>`: where a first value comes from (`qf::prefill`)."""
     unit: str | None = None
     """Unit of a number for people and exports, e.g. 万元 (`qf::unit`)."""
     export_name: str | None = None
@@ -140,7 +141,7 @@ class ChoiceList(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EntityDeclaration(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One row of the `entities` sheet. `repeat` is the path of the repeat that makes one entity per row, () for the form."""
+    """One row of the `entities` sheet. `repeat`: path of the repeat that makes one entity per row, () for the form."""
 
     dataset: str
     source: Source
@@ -154,7 +155,7 @@ class EntityDeclaration(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LegalHeader(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a lawful statistical form shows: 表号, 制定机关, 批准/备案机关, 文号, 有效期至 (ISO date, last valid day)."""
+    """What a lawful statistical form shows: 表号, 制定机关, 批准/备案机关, 文号, 有效期至 (ISO date, last day)."""
 
     number: str = ""
     issued_by: str = ""
@@ -182,7 +183,7 @@ class Form(Struct, frozen=True, kw_only=True, omit_defaults=True):
     attachments: tuple[str, ...] = ()
     """File names the form needs beside it (media, csv, geojson, xml)."""
     outputs: dict[str, Expression] = {}
-    """`${…}` text inside labels, hints and messages → the expression it stands for."""
+    """`${…}` as written inside labels, hints and messages → the expression it stands for."""
 
 
 def questions(items: tuple[Item, ...]) -> Iterator[Question]:
