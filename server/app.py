@@ -1,0 +1,91 @@
+"""Puts the product together: routes, doors, what follows what, start and stop. Nothing imports this module but the server itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from litestar import Litestar, get
+from litestar.config.response_cache import ResponseCacheConfig
+from litestar.exceptions import HTTPException
+from litestar.middleware import DefineMiddleware
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from msgspec import Struct
+
+from server import door, wiring
+from server.auth import Authentication
+from server.migrate import pending_migrations
+from server.schedule import running_jobs
+from server.settings import settings
+from sync.refusal import Refusal
+from sync.transaction import engine, fetch
+
+
+class Health(Struct, frozen=True):
+    status: str
+    database: str
+    migrations_pending: int
+
+
+@get("/health", exclude_from_auth=True, tags=["house"])
+async def health() -> Health:
+    """Answers when the database does."""
+    await fetch("SELECT 1")
+    return Health("ok", engine().engine_type, len(await pending_migrations()))
+
+
+@asynccontextmanager
+async def lifespan(_: Litestar) -> AsyncIterator[None]:
+    database = engine()
+    await database.start()
+    try:
+        async with running_jobs():
+            yield
+    finally:
+        await database.close()
+
+
+def set_up_logging() -> None:
+    """JSON lines with time and level; nothing personal is ever given to a logger."""
+    level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+    )
+
+
+def create_app() -> Litestar:
+    set_up_logging()
+    wiring.connect()
+    return Litestar(
+        route_handlers=[health, *wiring.routers()],
+        request_class=door.StrictRequest,
+        middleware=[DefineMiddleware(Authentication, exclude=["^/schema"])],
+        exception_handlers={
+            Refusal: door.on_refusal,
+            HTTPException: door.on_http_exception,
+            Exception: door.on_bug,
+        },
+        lifespan=[lifespan],
+        logging_config=None,
+        request_max_body_size=settings.body_bytes_max,
+        response_cache_config=ResponseCacheConfig(default_expiration=None),
+        openapi_config=OpenAPIConfig(
+            title="Qifang 企访",
+            version="1",
+            description="Visits, questionnaires and the follow-up queue. Errors are RFC 9457 problem details.",
+            render_plugins=[JsonRenderPlugin()],
+        ),
+    )
+
+
+app = door.Envelope(create_app())  # type: ignore[arg-type]

@@ -1,0 +1,142 @@
+"""Writing the audit chain, checking it, reading it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from server.audit.tables import AuditHead
+from server.moment import now
+from sync.identity import new_id
+from sync.transaction import defer, executemany, fetch, is_postgres
+
+FLUSH_ORDER = 50
+"""Before the feed (100): every writer locks the chain's head first and the feed's head second, so two never wait crosswise."""
+
+
+class Hand(Protocol):
+    """Whoever acts: `server.people.actor.Actor`, which this concept does not know."""
+
+    @property
+    def bureau(self) -> UUID: ...
+    @property
+    def person(self) -> UUID: ...
+    @property
+    def device(self) -> UUID | None: ...
+
+
+class AuditEntry(Struct, frozen=True, kw_only=True):
+    n: int
+    at: datetime
+    person: UUID
+    device: UUID | None
+    event: str
+    subject_kind: str
+    subject: UUID
+    details: dict[str, Any]
+    digest: str
+
+
+async def record_event(hand: Hand, event: str, subject_kind: str, subject: UUID, details: dict[str, Any]) -> None:
+    """Adds a row to the chain with the commit of the transaction that is open. `details` must hold no personal data."""
+    encoded = msgspec.json.encode(details, order="deterministic").decode()
+    moment = now()
+    defer(
+        _append,
+        (hand.bureau, moment, hand.person, hand.device, event, subject_kind, subject, encoded),
+        order=FLUSH_ORDER,
+    )
+
+
+def _digest(before: str, n: int, at: datetime, *fields: object) -> str:
+    text = "\x1f".join(
+        [before, str(n), str(int(at.timestamp() * 1_000_000)), *("" if f is None else str(f) for f in fields)]
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+async def _append(items: list[Any]) -> None:
+    """Raw SQL: one statement for the head, one for all rows, whatever their number (a push writes 50)."""
+    by_bureau: dict[UUID, list[Any]] = {}
+    for item in items:
+        by_bureau.setdefault(item[0], []).append(item)
+    for bureau in sorted(by_bureau):
+        rows = by_bureau[bureau]
+        head = await fetch(
+            "INSERT INTO audit_head (id, n, digest) VALUES ($1, $2, '') "
+            "ON CONFLICT (id) DO UPDATE SET n = audit_head.n + $2 RETURNING n, digest",
+            [_uuid(bureau), len(rows)],
+        )
+        n, digest = head[0]["n"] - len(rows), head[0]["digest"]
+        values = []
+        for _, at, person, device, event, kind, subject, details in rows:
+            n += 1
+            digest = _digest(digest, n, at, person, device, event, kind, subject, details)
+            moment = at if is_postgres() else at.isoformat(" ")
+            values.append(
+                [
+                    _uuid(new_id()),
+                    _uuid(bureau),
+                    n,
+                    moment,
+                    _uuid(person),
+                    _uuid(device),
+                    event,
+                    kind,
+                    _uuid(subject),
+                    details,
+                    digest,
+                ]
+            )
+        await executemany(
+            "INSERT INTO audit_row (id, bureau, n, at, person, device, event, subject_kind, subject, details, digest) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            values,
+        )
+        await AuditHead.update({AuditHead.digest: digest}).where(AuditHead.id == bureau)
+
+
+def _uuid(value: UUID | None) -> Any:
+    return value if value is None or is_postgres() else str(value)
+
+
+async def read_chain(bureau: UUID, *, after: int = 0, limit: int = 100) -> list[AuditEntry]:
+    rows = await fetch(
+        "SELECT n, at, person, device, event, subject_kind, subject, details, digest FROM audit_row "
+        "WHERE bureau = $1 AND n > $2 ORDER BY n LIMIT $3",
+        [_uuid(bureau), after, limit],
+    )
+    return [
+        AuditEntry(
+            n=row["n"],
+            at=row["at"],
+            person=row["person"],
+            device=row["device"],
+            event=row["event"],
+            subject_kind=row["subject_kind"],
+            subject=row["subject"],
+            details=msgspec.json.decode(row["details"]),
+            digest=row["digest"],
+        )
+        for row in rows
+    ]
+
+
+async def find_break(bureau: UUID) -> int | None:
+    """The number of the first row that does not follow from the one before; None for an unbroken chain."""
+    digest, last = "", 0
+    while rows := await read_chain(bureau, after=last, limit=1000):
+        for row in rows:
+            details = msgspec.json.encode(row.details, order="deterministic").decode()
+            digest = _digest(
+                digest, row.n, row.at, row.person, row.device, row.event, row.subject_kind, row.subject, details
+            )
+            if row.n != last + 1 or digest != row.digest:
+                return row.n
+            last = row.n
+    return None

@@ -1,0 +1,29 @@
+"""Who is asking: a desk session (`qfs_…`) or a phone (`qfd_…`), by bearer token. Signed-in is the default for every route."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+
+from server.people.sessions import TOKEN_PREFIX, actor_of_session
+from server.refusals import refusal
+
+PASSWORD_CHANGE_PATHS = ("/v1/session",)
+"""What a person with a one-time password may still reach."""
+
+
+class Authentication(AbstractAuthenticationMiddleware):
+    """`request.user` is the Actor, `request.auth` the phone's device (or None at a desk)."""
+
+    async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise refusal("session.required")
+        if token.startswith(TOKEN_PREFIX):
+            actor, must_change = await actor_of_session(token)
+            if must_change and not connection.url.path.startswith(PASSWORD_CHANGE_PATHS):
+                raise refusal("password.change_required")
+            return AuthenticationResult(user=actor, auth=None)
+        raise refusal("session.required")

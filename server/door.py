@@ -1,0 +1,266 @@
+"""The HTTP door: strict bodies, compressed bodies, request ids, problem details, repeated writes. No route lives here.
+
+Longer than most because every request passes all of it, and the order of the parts matters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+import zstandard
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, Receive, Scope, Send
+from msgspec import Struct
+
+from server.moment import now
+from server.people.actor import Actor
+from server.people.tables import AnsweredRequest
+from server.refusals import refusal
+from server.settings import settings
+from sync.identity import named_id, new_id
+from sync.refusal import Refusal
+from sync.transaction import transaction
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+PIECE_BYTES = 64 * 1024
+"""How much is inflated at a time, so that the size limit stops a bomb early."""
+ANSWERS_KEPT = timedelta(days=1)
+NESTING_MAX = 64
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+class ProblemDetails(Struct, kw_only=True, omit_defaults=True):
+    """RFC 9457. `code` is what a program reads, `title` (Chinese) and `detail` (English) are for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    details: dict[str, Any] = {}
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """Decodes a body once, strictly, straight into the handler's type; JSON or MessagePack by Content-Type."""
+
+    async def json(self) -> Any:
+        return await self._decode()
+
+    async def msgpack(self) -> Any:
+        return await self._decode()
+
+    async def _decode(self) -> Any:
+        field = self.route_handler.parsed_data_field
+        decoders = _decoders_of(field.annotation if field is not None else Any)
+        body = await self.body()
+        media_type = self.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        decoder = decoders.get(media_type)
+        if decoder is None:
+            raise refusal("request.media_type")
+        try:
+            return decoder.decode(body)
+        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            raise refusal("request.malformed", reason=str(error)) from None
+        except RecursionError:
+            raise refusal("request.malformed", reason="nested too deeply") from None
+
+
+_cache: dict[Any, dict[str, Any]] = {}
+
+
+def _decoders_of(annotation: Any) -> dict[str, Any]:
+    if annotation not in _cache:
+        msgpack = msgspec.msgpack.Decoder(annotation)
+        _cache[annotation] = {
+            "application/json": msgspec.json.Decoder(annotation, strict=True),
+            "application/msgpack": msgpack,
+            "application/x-msgpack": msgpack,
+        }
+    return _cache[annotation]
+
+
+class Envelope:
+    """Outermost: gives every request an id, echoes it, inflates compressed bodies and counts their size."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        told = headers.get(b"x-request-id", b"").decode("latin-1")
+        ours = told if _REQUEST_ID.match(told) else str(new_id())
+        token = request_id.set(ours)
+
+        async def send_with_id(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", ours.encode())]
+            await send(message)
+
+        try:
+            encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").lower()
+            if encoding != "identity":
+                scope["headers"] = [
+                    pair for pair in scope["headers"] if pair[0].lower() not in (b"content-encoding", b"content-length")
+                ]
+                receive = _inflating(receive, encoding)
+            await self.app(scope, receive, send_with_id)
+        finally:
+            request_id.reset(token)
+
+
+def _inflating(receive: Receive, encoding: str) -> Receive:
+    """Raises `request.encoding`, `request.corrupt` or `request.too_large` at the read, before anything is parsed."""
+    body: bytes | None = None
+
+    async def whole() -> Any:
+        nonlocal body
+        if body is not None:
+            return await receive()
+        packed = bytearray()
+        while True:
+            message: Any = await receive()
+            if message["type"] == "http.disconnect":
+                return message
+            packed += message.get("body", b"")
+            if len(packed) > settings.body_bytes_max:
+                raise refusal("request.too_large", limit_bytes=settings.body_bytes_max)
+            if not message.get("more_body"):
+                break
+        body = inflate(bytes(packed), encoding, settings.body_bytes_max)
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return whole
+
+
+def inflate(packed: bytes, encoding: str, limit: int) -> bytes:
+    """The plain body, never more than `limit` bytes in memory."""
+    plain = bytearray()
+    if encoding == "gzip":
+        gunzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        rest = packed
+        while rest and not gunzip.eof:
+            try:
+                plain += gunzip.decompress(rest, PIECE_BYTES)
+            except zlib.error:
+                raise refusal("request.corrupt") from None
+            if len(plain) > limit:
+                raise refusal("request.too_large", limit_bytes=limit)
+            rest = gunzip.unconsumed_tail
+        if not gunzip.eof or gunzip.unused_data:
+            raise refusal("request.corrupt")
+        return bytes(plain)
+    if encoding == "zstd":
+        # The stream reader stops a bomb in time but takes a cut frame for a whole one; the object knows the frame's end.
+        decompressor = zstandard.ZstdDecompressor(max_window_size=limit * 2)
+        reader, length = decompressor.stream_reader(packed), 0
+        try:
+            while piece := reader.read(PIECE_BYTES):
+                length += len(piece)
+                if length > limit:
+                    raise refusal("request.too_large", limit_bytes=limit)
+            frame = decompressor.decompressobj()
+            whole = frame.decompress(packed)
+        except zstandard.ZstdError:
+            raise refusal("request.corrupt") from None
+        if not frame.eof or frame.unused_data:
+            raise refusal("request.corrupt")
+        return whole
+    raise refusal("request.encoding")
+
+
+def problem(refused: Refusal) -> Response[ProblemDetails]:
+    details = {key: value for key, value in refused.details.items() if value is not None}
+    content = ProblemDetails(
+        type=f"/docs/refusals#{refused.code.replace('.', '')}",
+        title=refused.zh,
+        status=refused.status,
+        detail=refused.en,
+        code=refused.code,
+        request_id=request_id.get(),
+        details=details,
+    )
+    headers = {"Retry-After": str(details["retry_after"])} if "retry_after" in details else None
+    return Response(content, status_code=refused.status, media_type="application/problem+json", headers=headers)
+
+
+def on_refusal(_: Request[Any, Any, Any], refused: Refusal) -> Response[ProblemDetails]:
+    return problem(refused)
+
+
+_FRAMEWORK_CODES = {404: "route.unknown", 405: "route.method", 401: "session.required", 415: "request.media_type"}
+
+
+def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[ProblemDetails]:
+    """What the framework itself refuses, in our words."""
+    if isinstance(error.__cause__, Refusal):
+        return problem(error.__cause__)
+    if error.status_code == 413:
+        return problem(refusal("request.too_large", limit_bytes=settings.body_bytes_max))
+    if error.status_code in _FRAMEWORK_CODES:
+        return problem(refusal(_FRAMEWORK_CODES[error.status_code]))
+    if error.status_code >= 500:
+        return on_bug(_, error)
+    extra = getattr(error, "extra", None)
+    reason = "; ".join(f"{e.get('key', '')}: {e.get('message', '')}" for e in extra) if isinstance(extra, list) else ""
+    return problem(refusal("request.malformed", reason=reason or error.detail))
+
+
+def on_bug(_: Request[Any, Any, Any], error: Exception) -> Response[ProblemDetails]:
+    log.error("bug", request_id=request_id.get(), exc_info=error)
+    content = ProblemDetails(
+        type="/docs/refusals#bug",
+        title="服务器内部错误,请把请求编号告诉管理员",
+        status=500,
+        detail="Something broke on our side; tell your administrator the request id",
+        code="bug",
+        request_id=request_id.get(),
+    )
+    return Response(content, status_code=500, media_type="application/problem+json")
+
+
+async def once(request: Request[Any, Any, Any], actor: Actor, work: Callable[[], Awaitable[T]]) -> T | Response[bytes]:
+    """A desk write that may be sent twice. With an `Idempotency-Key` the first answer is kept in the same transaction as the
+    effect and given again for a day; the same key with another request is `idempotency.reused`."""
+    key = request.headers.get("idempotency-key")
+    if not key:
+        return await work()
+    body = await request.body()
+    digest = hashlib.sha256(b"\0".join([request.method.encode(), request.url.path.encode(), body])).hexdigest()
+    row_id = named_id("idempotency", actor.bureau, actor.person, key)
+    async with transaction():
+        known = await AnsweredRequest.objects().get(AnsweredRequest.id == row_id)
+        if known is not None and known.created_at > now() - ANSWERS_KEPT:
+            if known.request_hash != digest:
+                raise refusal("idempotency.reused")
+            return Response(known.body.encode(), status_code=known.status, media_type="application/json")
+        result = await work()
+        status = request.route_handler.status_code  # type: ignore[attr-defined]
+        answer = AnsweredRequest(
+            id=row_id,
+            bureau=actor.bureau,
+            person=actor.person,
+            request_hash=digest,
+            status=status,
+            body=msgspec.json.encode(result).decode(),
+            created_at=now(),
+        )
+        if known is not None:
+            await AnsweredRequest.delete().where(AnsweredRequest.id == row_id)
+        await answer.save()
+    return result

@@ -1,0 +1,54 @@
+"""Migrations under a lock: two processes that start together must not both run them."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
+from piccolo.apps.migrations.tables import Migration
+from piccolo.conf.apps import Finder
+
+from server.settings import settings
+from sync.transaction import engine, is_postgres
+
+LOCK_NUMBER = 0x71666167  # any fixed number of our own
+
+
+@asynccontextmanager
+async def _migration_lock() -> AsyncIterator[None]:
+    if is_postgres():
+        connection = await engine().get_new_connection()
+        try:
+            await connection.execute("SELECT pg_advisory_lock($1)", LOCK_NUMBER)
+            yield
+        finally:
+            await connection.close()
+    else:
+        settings.data_folder.mkdir(parents=True, exist_ok=True)
+        with (settings.data_folder / "migrate.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+async def pending_migrations() -> list[str]:
+    manager = ForwardsMigrationManager(app_name="server", migration_id="all")
+    config = Finder().get_app_config("server")
+    modules = manager.get_migration_modules(config.resolved_migrations_folder_path)
+    done = await Migration.get_migrations_which_ran(app_name="server") if await Migration.table_exists() else []
+    return [name for name in manager.get_migration_ids(modules) if name not in done]
+
+
+async def migrate() -> list[str]:
+    """Runs what is pending, in order; returns the ids it ran."""
+    async with _migration_lock():
+        if not await Migration.table_exists():
+            await Migration.create_table(if_not_exists=True)
+        names = await pending_migrations()
+        if names:
+            manager = ForwardsMigrationManager(app_name="server", migration_id="all")
+            result = await manager.run()
+            if not result.success:
+                raise RuntimeError(f"migration failed: {result.message}")
+    return names

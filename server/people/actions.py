@@ -1,0 +1,180 @@
+"""Founding a bureau, growing its unit tree, adding persons, giving and taking roles."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from server.audit.actions import record_event
+from server.moment import now
+from server.people.actor import Actor, system_of
+from server.people.passwords import hash_password, one_time_password
+from server.people.roles import ROLES
+from server.people.tables import Bureau, Person, RoleGrant, Unit
+from server.refusals import refusal
+from sync.identity import new_id
+from sync.transaction import transaction
+
+
+class NewUnit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    code: str
+    name: str
+    kind: str = "department"
+    """department, street, agency or external."""
+    parent: str = ""
+    """Code of the unit above; empty for the root."""
+    contact: str = ""
+
+
+class NewPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    login: str
+    name: str
+    unit: str
+    """Code of the unit this person works in; roles reach over it and all below."""
+    roles: tuple[str, ...]
+    phone: str = ""
+
+
+class AddedPerson(Struct, frozen=True):
+    id: UUID
+    login: str
+    one_time_password: str
+    """Shown once; only its hash is kept."""
+
+
+async def found_bureau(code: str, name: str, region: str = "") -> Actor:
+    """A new tenant with its root unit (same code and name). Returns the system's hand in it."""
+    async with transaction():
+        if await Bureau.exists().where(Bureau.code == code):
+            raise refusal("bureau.exists", code=code)
+        bureau = Bureau(id=new_id(), code=code, name=name, region=region, created_at=now())
+        await bureau.save()
+        root = Unit(
+            id=new_id(),
+            bureau=bureau.id,
+            code=code,
+            name=name,
+            kind="bureau",
+            path=f"{code}/",
+            contact="",
+            created_at=now(),
+        )
+        await root.save()
+        actor = system_of(bureau.id)
+        await record_event(actor, "bureau.found", "bureau", bureau.id, {"code": code})
+    return actor
+
+
+async def find_bureau(code: str = "") -> Bureau:
+    """The bureau with this code, or the only one there is."""
+    bureaus = await Bureau.objects().order_by(Bureau.code)
+    if code:
+        bureaus = [bureau for bureau in bureaus if bureau.code == code]
+    if not bureaus:
+        raise refusal("bureau.unknown", bureau=code or "-")
+    if len(bureaus) > 1:
+        raise refusal("bureau.ambiguous", codes=", ".join(bureau.code for bureau in bureaus))
+    return bureaus[0]
+
+
+async def find_unit(bureau: UUID, code: str) -> Unit:
+    unit = await Unit.objects().get((Unit.bureau == bureau) & (Unit.code == code))
+    if unit is None:
+        raise refusal("unit.unknown", unit=code)
+    return unit
+
+
+async def add_unit(actor: Actor, new: NewUnit) -> Unit:
+    actor.must("unit.write")
+    async with transaction():
+        if await Unit.exists().where((Unit.bureau == actor.bureau) & (Unit.code == new.code)):
+            raise refusal("unit.exists", code=new.code)
+        if new.parent:
+            parent = await find_unit(actor.bureau, new.parent)
+        else:
+            parent = (await Unit.of_bureau(actor.bureau))[0]
+        unit = Unit(
+            id=new_id(),
+            bureau=actor.bureau,
+            parent=parent.id,
+            code=new.code,
+            name=new.name,
+            kind=new.kind,
+            path=f"{parent.path}{new.code}/",
+            contact=new.contact,
+            created_at=now(),
+        )
+        await unit.save()
+        await record_event(actor, "unit.add", "unit", unit.id, {"code": new.code})
+    return unit
+
+
+async def add_person(actor: Actor, new: NewPerson) -> AddedPerson:
+    """Raises `person.exists`, `role.unknown`, `unit.unknown`. The password returned works once, then must be changed."""
+    actor.must("person.write")
+    for role in new.roles:
+        if role not in ROLES:
+            raise refusal("role.unknown", role=role, roles=", ".join(ROLES))
+    password = one_time_password()
+    password_hash = await hash_password(password)
+    async with transaction():
+        unit = await find_unit(actor.bureau, new.unit)
+        if await Person.exists().where((Person.bureau == actor.bureau) & (Person.login == new.login)):
+            raise refusal("person.exists", login=new.login)
+        person = Person(
+            id=new_id(),
+            bureau=actor.bureau,
+            unit=unit.id,
+            login=new.login,
+            name=new.name,
+            phone=new.phone,
+            password_hash=password_hash,
+            created_at=now(),
+        )
+        await person.save()
+        for role in new.roles:
+            await grant_role(actor, person.id, role, unit.id)
+        await record_event(actor, "person.add", "person", person.id, {"login": new.login, "roles": list(new.roles)})
+    return AddedPerson(person.id, new.login, password)
+
+
+async def grant_role(actor: Actor, person: UUID, role: str, unit: UUID) -> None:
+    """Role scopes follow: a person's phone sees what the new reach allows from its next pull on."""
+    actor.must("person.write")
+    async with transaction():
+        await RoleGrant(id=new_id(), bureau=actor.bureau, person=person, role=role, unit=unit, granted_at=now()).save()
+
+
+async def load_actor(bureau: UUID, person: UUID, device: UUID | None = None) -> Actor:
+    """The person with every role in force and the units those reach. Raises `person.unknown` for a stranger or a disabled one."""
+    row = await Person.objects().get((Person.id == person) & (Person.bureau == bureau))
+    if row is None or row.disabled_at is not None:
+        raise refusal("person.unknown")
+    grants = await RoleGrant.objects().where(
+        RoleGrant.bureau == bureau, RoleGrant.person == person, RoleGrant.revoked_at.is_null()
+    )
+    units = await Unit.select(Unit.id, Unit.path).where(Unit.bureau == bureau)
+    paths = {unit["id"]: unit["path"] for unit in units}
+    roles: dict[str, set[UUID]] = {}
+    reach: dict[str, set[UUID]] = {}
+    for grant in grants:
+        roles.setdefault(grant.role, set()).add(grant.unit)
+        below = {unit for unit, path in paths.items() if path.startswith(paths[grant.unit])}
+        reach.setdefault(grant.role, set()).update(below)
+    return Actor(
+        bureau=bureau,
+        person=person,
+        name=row.name,
+        unit=row.unit,
+        roles={role: frozenset(at) for role, at in roles.items()},
+        reach={role: frozenset(over) for role, over in reach.items()},
+        device=device,
+    )
+
+
+async def set_password(actor: Actor, password_hash: str) -> None:
+    """For the signed-in person only; `sessions.change_password` checks the old one."""
+    await Person.update({Person.password_hash: password_hash, Person.must_change_password: False}).where(
+        Person.id == actor.person
+    )

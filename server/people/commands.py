@@ -1,0 +1,131 @@
+"""`qifang init`, `qifang unit …`, `qifang person …`."""
+
+from __future__ import annotations
+
+import click
+
+from server.console import bureau_option, console_actor, json_option, out, print_json, print_table, run
+from server.migrate import migrate
+from server.people.actions import AddedPerson, NewPerson, NewUnit, add_person, add_unit, found_bureau
+from server.people.actor import Actor
+from server.people.roles import ROLES
+from server.people.tables import Person, Unit
+
+
+@click.command()
+@click.argument("code")
+@click.argument("name")
+@click.option("--region", default="", help="GB/T 2260 code of the place, e.g. 360102.")
+@click.option("--admin", default="admin", show_default=True, help="Login of the first administrator.")
+@json_option
+def init(code: str, name: str, region: str, admin: str, as_json: bool) -> None:
+    """Make the database if need be, found a bureau and its first administrator.
+
+    \b
+    Example: qifang init donghu 东湖区中小企业服务局 --region 360102
+    """
+
+    async def work() -> AddedPerson:
+        await migrate()
+        actor = await found_bureau(code, name, region)
+        return await add_person(actor, NewPerson(login=admin, name="管理员", unit=code, roles=("admin",)))
+
+    added = run(work, migrated=False)
+    _show_added(added, as_json)
+
+
+@click.group()
+def unit() -> None:
+    """Departments, streets and agencies."""
+
+
+@unit.command("add")
+@click.argument("code")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(["department", "street", "agency", "external"]), default="department")
+@click.option("--parent", default="", help="Code of the unit above; the bureau itself when left out.")
+@bureau_option
+def unit_add(code: str, name: str, kind: str, parent: str, bureau: str) -> None:
+    """Add a unit to the tree.
+
+    \b
+    Example: qifang unit add finance 区金融服务中心
+    """
+
+    async def work() -> Unit:
+        actor = await console_actor(bureau)
+        return await add_unit(actor, NewUnit(code=code, name=name, kind=kind, parent=parent))
+
+    added = run(work)
+    out.print(f"{added.code}  {added.name}")
+
+
+@unit.command("list")
+@bureau_option
+@json_option
+def unit_list(bureau: str, as_json: bool) -> None:
+    """Show the unit tree."""
+
+    async def work() -> list[Unit]:
+        actor = await console_actor(bureau)
+        return await Unit.of_bureau(actor.bureau)
+
+    units = run(work)
+    if as_json:
+        print_json([{"id": unit.id, "code": unit.code, "name": unit.name, "path": unit.path} for unit in units])
+    else:
+        rows = [("  " * (unit.path.count("/") - 1) + unit.code, unit.name, unit.kind) for unit in units]
+        print_table("", ["unit", "name", "kind"], rows, "No units yet: qifang unit add CODE NAME")
+
+
+@click.group()
+def person() -> None:
+    """Who works here, and in which roles."""
+
+
+@person.command("add")
+@click.argument("login")
+@click.argument("name")
+@click.option("--unit", "unit_code", required=True, help="Code of the unit; roles reach over it and all below.")
+@click.option("--role", "roles", multiple=True, required=True, type=click.Choice(list(ROLES)))
+@click.option("--phone", default="")
+@bureau_option
+@json_option
+def person_add(
+    login: str, name: str, unit_code: str, roles: tuple[str, ...], phone: str, bureau: str, as_json: bool
+) -> None:
+    """Add a person and print a one-time password.
+
+    \b
+    Example: qifang person add zhou 周访 --unit bayi --role commissioner
+    """
+
+    async def work() -> AddedPerson:
+        actor = await console_actor(bureau)
+        return await add_person(actor, NewPerson(login=login, name=name, unit=unit_code, roles=roles, phone=phone))
+
+    _show_added(run(work), as_json)
+
+
+@person.command("list")
+@bureau_option
+@json_option
+def person_list(bureau: str, as_json: bool) -> None:
+    """Show who works here."""
+
+    async def work() -> tuple[Actor, list[Person]]:
+        actor = await console_actor(bureau)
+        return actor, await Person.of_bureau(actor.bureau)
+
+    _, persons = run(work)
+    if as_json:
+        print_json([{"id": row.id, "login": row.login, "name": row.name} for row in persons])
+    else:
+        print_table("", ["login", "name"], [(row.login, row.name) for row in persons], "Nobody yet: qifang person add")
+
+
+def _show_added(added: AddedPerson, as_json: bool) -> None:
+    if as_json:
+        print_json(added)
+    else:
+        out.print(f"login {added.login}   one-time password {added.one_time_password}")

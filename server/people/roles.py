@@ -1,0 +1,65 @@
+"""What each role may do: one table to read. A permission is `noun.verb`; which rows it reaches is the grant's unit."""
+
+from __future__ import annotations
+
+COMMISSIONER = "commissioner"
+DISPATCHER = "dispatcher"
+HANDLER = "handler"
+REVIEWER = "reviewer"
+SUPERVISOR = "supervisor"
+COORDINATOR = "coordinator"
+CALLBACK_OFFICER = "callback_officer"
+AUDITOR = "auditor"
+ADMIN = "admin"
+
+ROLES: dict[str, frozenset[str]] = {
+    COMMISSIONER: frozenset(
+        {
+            "device.use", "enterprise.read", "enterprise.patch", "form.read", "record.submit", "record.amend", "record.read",
+            "visit.plan", "symposium.record", "task.do", "report.read", "issue.read", "issue.note", "issue.wait",
+            "issue.withdraw", "issue.resolve_on_site", "issue.call_back", "campaign.read", "file.upload",
+        }
+    ),
+    DISPATCHER: frozenset(
+        {
+            "enterprise.read", "form.read", "record.read", "report.read", "report.link", "issue.read", "issue.note",
+            "issue.dispatch", "issue.refuse", "issue.return", "issue.merge", "issue.transfer", "issue.extend", "issue.resolve_on_site",
+            "routing.read", "campaign.read", "file.upload",
+        }
+    ),
+    HANDLER: frozenset(
+        {
+            "device.use", "enterprise.read", "form.read", "report.read", "issue.read", "issue.note", "issue.sign", "issue.reply",
+            "issue.contact", "issue.wait", "issue.request_return", "issue.request_extension", "routing.read", "file.upload",
+        }
+    ),
+    REVIEWER: frozenset({"enterprise.read", "report.read", "issue.read", "issue.note", "issue.review", "routing.read"}),
+    CALLBACK_OFFICER: frozenset(
+        {"enterprise.read", "form.read", "record.submit", "report.read", "issue.read", "issue.note", "issue.call_back"}
+    ),
+    SUPERVISOR: frozenset(
+        {
+            "enterprise.read", "enterprise.write", "enterprise.import", "enterprise.assign", "form.read", "record.read",
+            "record.review", "report.read", "report.link", "issue.read", "issue.note", "issue.supervise", "issue.extend",
+            "issue.merge", "routing.read", "routing.write", "campaign.read", "campaign.run", "visit.read", "person.read",
+            "device.enrol", "device.revoke", "quarantine.judge", "audit.read", "file.upload",
+        }
+    ),
+    COORDINATOR: frozenset(
+        {
+            "enterprise.read", "record.read", "report.read", "report.link", "issue.read", "issue.note", "issue.coordinate", "issue.close",
+            "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend", "routing.read", "campaign.read", "person.read",
+        }
+    ),
+    AUDITOR: frozenset({"audit.read", "enterprise.read", "record.read", "report.read", "issue.read", "campaign.read", "person.read"}),
+    # An admin runs the house and has no business rights: no dossiers, no issues.
+    ADMIN: frozenset(
+        {
+            "person.read", "person.write", "unit.write", "device.enrol", "device.revoke", "form.read", "form.publish",
+            "routing.read", "routing.write", "audit.read",
+        }
+    ),
+}  # fmt: skip
+
+BUREAU_WIDE = frozenset({DISPATCHER, SUPERVISOR, COORDINATOR, CALLBACK_OFFICER, AUDITOR, ADMIN})
+"""Roles that read the queue of every unit below their grant, not only what is addressed to them."""

@@ -1,0 +1,123 @@
+"""Desk sessions: sign in, change the one-time password, sign out. Tokens are opaque; only their hash is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from msgspec import Struct
+
+from server.audit.actions import record_event
+from server.moment import now
+from server.people.actions import load_actor, set_password
+from server.people.actor import Actor
+from server.people.passwords import check_strength, hash_password, matches
+from server.people.tables import Bureau, Person, Session
+from server.refusals import refusal
+from server.settings import settings
+from sync.identity import new_id
+from sync.transaction import transaction
+
+TOKEN_PREFIX = "qfs_"  # noqa: S105 - tells a desk token from a device's, no secret
+SEEN_EVERY = timedelta(minutes=1)
+"""How often a session in use is written, so that reading stays reading."""
+
+
+class OpenedSession(Struct, frozen=True):
+    token: str
+    person: UUID
+    name: str
+    expires_at: datetime
+    must_change_password: bool
+
+
+def hash_token(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def sign_in(bureau_code: str, login: str, password: str) -> OpenedSession:
+    """Raises `session.wrong` alike for an unknown login and a wrong password, `session.locked` after too many failures."""
+    person = await _find_person(bureau_code, login)
+    if person is None:
+        await hash_password(password)  # the same work as for a known login, so that time tells nothing
+        raise refusal("session.wrong")
+    if person.locked_until is not None and person.locked_until > now():
+        raise refusal(
+            "session.locked", until=person.locked_until.astimezone(settings.timezone).isoformat(timespec="minutes")
+        )
+    if not await matches(person.password_hash, password):
+        await _count_failure(person)
+        raise refusal("session.wrong")
+    async with transaction():
+        await Person.update({Person.failures: 0, Person.locked_until: None}).where(Person.id == person.id)
+        token = await open_session_of(person.bureau, person.id)
+        await record_event(await load_actor(person.bureau, person.id), "session.open", "person", person.id, {})
+    expires = now() + timedelta(hours=settings.session_hours)
+    return OpenedSession(token, person.id, person.name, expires, person.must_change_password)
+
+
+async def open_session_of(bureau: UUID, person: UUID) -> str:
+    """A token for somebody whose identity is already certain."""
+    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    moment = now()
+    await Session(
+        id=new_id(), bureau=bureau, person=person, token_hash=hash_token(token), created_at=moment, seen_at=moment
+    ).save()
+    return token
+
+
+async def actor_of_session(token: str) -> tuple[Actor, bool]:
+    """Who this token speaks for, and whether a one-time password is still to be changed. Raises `session.required`."""
+    session = await Session.objects().get(Session.token_hash == hash_token(token))
+    moment = now()
+    if session is None or _is_over(session, moment):
+        raise refusal("session.required")
+    if moment - session.seen_at > SEEN_EVERY:
+        await Session.update({Session.seen_at: moment}).where(Session.id == session.id)
+    actor = await load_actor(session.bureau, session.person)
+    must_change = await Person.exists().where((Person.id == session.person) & Person.must_change_password.eq(True))
+    return actor, must_change
+
+
+def _is_over(session: Session, moment: datetime) -> bool:
+    too_old = moment - session.created_at > timedelta(hours=settings.session_hours)
+    idle = moment - session.seen_at > timedelta(minutes=settings.session_idle_minutes)
+    return too_old or idle
+
+
+async def change_password(actor: Actor, old: str, new: str) -> None:
+    """Ends every other session of the person."""
+    person = await Person.objects().get(Person.id == actor.person)
+    if person is None or not await matches(person.password_hash, old):
+        raise refusal("session.wrong")
+    check_strength(new)
+    password_hash = await hash_password(new)
+    async with transaction():
+        await set_password(actor, password_hash)
+        await record_event(actor, "password.change", "person", actor.person, {})
+
+
+async def sign_out(token: str) -> None:
+    await Session.delete().where(Session.token_hash == hash_token(token))
+
+
+async def _find_person(bureau_code: str, login: str) -> Person | None:
+    named = Person.objects().where(Person.login == login)
+    if bureau_code:
+        bureau = await Bureau.objects().get(Bureau.code == bureau_code)
+        if bureau is None:
+            return None
+        named = named.where(Person.bureau == bureau.id)
+    found = await named.limit(2)
+    # Without a bureau code a login must be the only one of its name; two bureaus may both have a "dispatcher".
+    return found[0] if len(found) == 1 and found[0].disabled_at is None else None
+
+
+async def _count_failure(person: Person) -> None:
+    failures = person.failures + 1
+    locked = now() + timedelta(minutes=settings.login_lock_minutes) if failures >= settings.login_failures_max else None
+    await Person.update({Person.failures: 0 if locked else failures, Person.locked_until: locked}).where(
+        Person.id == person.id
+    )

@@ -1,0 +1,18 @@
+"""The one Piccolo app: every ORM table of the product, one linear migration history at the top level."""
+
+from pathlib import Path
+
+from piccolo.conf.apps import AppConfig, table_finder
+
+TABLE_MODULES = [
+    "server.people.tables",
+    "server.audit.tables",
+]
+
+APP_CONFIG = AppConfig(
+    app_name="server",
+    migrations_folder_path=str(Path(__file__).parent.parent / "migrations"),
+    table_classes=table_finder(modules=TABLE_MODULES),
+    migration_dependencies=[],
+    commands=[],
+)

@@ -1,0 +1,74 @@
+"""The timetable. Every process looks at the clock; a claim row per firing decides which of them does the work."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from msgspec import Struct
+
+from server.moment import now
+from server.people.jobs import forget_old_rows
+from server.settings import settings
+from sync.identity import named_id
+from sync.transaction import execute, fetch, is_postgres
+
+log = structlog.get_logger()
+MISFIRE_GRACE_SECONDS = 600
+CLAIMS_KEPT = timedelta(days=7)
+
+
+class Job(Struct, frozen=True):
+    name: str
+    crontab: str
+    """In the bureau's time zone."""
+    act: Callable[[], Awaitable[object]]
+    """An idempotent action: it may run twice, late, or on two servers."""
+
+
+JOBS = (Job("forget_old_rows", "17 3 * * *", forget_old_rows),)
+
+
+async def claim(name: str, firing: str) -> bool:
+    """True for exactly one of all the processes that ask for this firing."""
+    moment = now() if is_postgres() else now().isoformat(" ")
+    key = named_id("firing", name, firing)
+    rows = await fetch(
+        "INSERT INTO job_run (id, job, firing, claimed_at) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING RETURNING id",
+        [key if is_postgres() else str(key), name, firing, moment],
+    )
+    return bool(rows)
+
+
+async def _run(job: Job) -> None:
+    firing = now().astimezone(settings.timezone).strftime("%Y-%m-%dT%H:%M")
+    if not await claim(job.name, firing):
+        return
+    log.info("job.start", job=job.name, firing=firing)
+    await job.act()
+    log.info("job.done", job=job.name, firing=firing)
+
+
+async def forget_claims() -> None:
+    moment = now() - CLAIMS_KEPT
+    await execute("DELETE FROM job_run WHERE claimed_at < $1", [moment if is_postgres() else moment.isoformat(" ")])
+
+
+@asynccontextmanager
+async def running_jobs() -> AsyncIterator[None]:
+    scheduler = AsyncIOScheduler(
+        job_defaults={"coalesce": True, "misfire_grace_time": MISFIRE_GRACE_SECONDS, "max_instances": 1}
+    )
+    for job in (*JOBS, Job("forget_claims", "47 3 * * *", forget_claims)):
+        trigger = CronTrigger.from_crontab(job.crontab, timezone=settings.timezone)
+        scheduler.add_job(partial(_run, job), trigger, id=job.name)
+    scheduler.start()
+    try:
+        yield
+    finally:
+        scheduler.shutdown(wait=False)

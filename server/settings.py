@@ -1,0 +1,108 @@
+"""Every setting of the product, read once from the environment. `docs/operate.md` explains each for operators."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+PREFIX = "QIFANG_"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The name in the environment is `QIFANG_` and the field in capitals."""
+
+    data: str = "./data"
+    """Folder for the SQLite file, uploaded files and the server's secret."""
+    database: str = ""
+    """`sqlite:///path` or `postgres://user@host:port/name`; empty means `qifang.db` in the data folder."""
+    host: str = "127.0.0.1"
+    """Address the server listens on."""
+    port: int = 8000
+    """Port the server listens on."""
+    public_url: str = ""
+    """Address phones and signed links use; empty means http://host:port."""
+    zone: str = "Asia/Shanghai"
+    """Time zone of the bureaus' working days."""
+    pool_connections_max: int = 10
+    """PostgreSQL connections one process keeps."""
+    body_bytes_max: int = 8 * 1024 * 1024
+    """Largest request body after decompression; files have their own limit."""
+    file_bytes_max: int = 512 * 1024 * 1024
+    """Largest uploaded file."""
+    workbook_bytes_max: int = 10 * 1024 * 1024
+    """Largest workbook the converter opens."""
+    workbook_seconds_max: int = 30
+    """Longest time the converter may take for one workbook."""
+    workbook_memory_mib_max: int = 512
+    """Most memory the converter may take for one workbook."""
+    import_rows_max: int = 200_000
+    """Most rows of one enterprise list."""
+    session_hours: int = 12
+    """How long a desk session lasts at most."""
+    session_idle_minutes: int = 30
+    """After how long without a request a desk session ends."""
+    login_failures_max: int = 5
+    """Wrong passwords before an account is locked."""
+    login_lock_minutes: int = 15
+    """How long a locked account stays locked."""
+    password_memory_mib: int = 64
+    """Memory one password check takes (argon2); more is slower for whoever guesses."""
+    enrolment_hours: int = 72
+    """How long an enrolment code for a phone can be used."""
+    assignments_per_commissioner_max: int = 5
+    """Enterprises per commissioner above which an assignment carries a warning."""
+    log_level: str = "info"
+    """debug, info, warning or error."""
+
+    @property
+    def data_folder(self) -> Path:
+        return Path(self.data)
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.data_folder / 'qifang.db'}"
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+    @property
+    def address(self) -> str:
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Raises `SystemExit` with one line that names the variable when a value does not fit."""
+    fields = {field.name: field for field in msgspec.structs.fields(Settings)}
+    given = {key[len(PREFIX) :].lower(): value for key, value in environment.items() if key.startswith(PREFIX)}
+    given = {name: value for name, value in given.items() if value != "" and not name.startswith("test_")}
+    for name in given:
+        if name not in fields:
+            raise SystemExit(f"{PREFIX}{name.upper()} is not a setting. Settings: {', '.join(sorted(fields))}")
+    try:
+        return msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SystemExit(f"A setting does not fit: {error} (names carry the prefix {PREFIX})") from None
+
+
+def read_secret(settings: Settings) -> bytes:
+    """The server's own key for cursors and signed links: made at first use, readable by its owner alone."""
+    path = settings.data_folder / "secret"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(handle, "wb") as file:
+        secret = secrets.token_bytes(32)
+        file.write(secret)
+    return secret
+
+
+settings = read_settings(os.environ)

@@ -1,0 +1,66 @@
+"""Signing in, one-time passwords, roles: through the door."""
+
+import pytest
+
+from tests.server.conftest import knock
+
+pytestmark = pytest.mark.anyio
+
+
+async def sign_in(donghu, login: str, password: str, bureau: str = "donghu"):
+    return await donghu.door.post("/v1/session", json={"login": login, "password": password, "bureau": bureau})
+
+
+async def test_a_one_time_password_opens_only_the_way_to_change_it(donghu):
+    created = await donghu.chen.client.post(
+        "/v1/persons", json={"login": "new", "name": "新人", "unit": "sme", "roles": ["dispatcher"]}
+    )
+    assert created.status_code == 201
+    password = created.json()["one_time_password"]
+    opened = (await sign_in(donghu, "new", password)).json()
+    assert opened["must_change_password"] is True
+    async with knock(opened["token"]) as client:
+        refused = await client.get("/v1/units")
+        assert (refused.status_code, refused.json()["code"]) == (403, "password.change_required")
+        weak = await client.put("/v1/session/password", json={"old": password, "new": "12345678"})
+        assert (weak.status_code, weak.json()["code"]) == (422, "password.weak")
+        assert (
+            await client.put("/v1/session/password", json={"old": password, "new": "Better-2026"})
+        ).status_code == 204
+        assert (await client.get("/v1/units")).status_code == 200
+    assert (await sign_in(donghu, "new", password)).status_code == 401
+
+
+async def test_five_wrong_passwords_lock_the_account_even_for_the_right_one(donghu):
+    for _ in range(5):
+        assert (await sign_in(donghu, "lin", "wrong")).status_code == 401
+    locked = await sign_in(donghu, "lin", "wrong")
+    assert (locked.status_code, locked.json()["code"]) == (429, "session.locked")
+
+
+async def test_an_unknown_login_reads_like_a_wrong_password(donghu):
+    assert (await sign_in(donghu, "nobody", "x")).json()["code"] == "session.wrong"
+
+
+async def test_what_a_role_may_not_do_is_403_and_says_which_permission(donghu):
+    refused = await donghu.zhou.client.post("/v1/units", json={"code": "x", "name": "x"})
+    assert refused.status_code == 403
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.json()["details"] == {"permission": "unit.write"}
+
+
+async def test_every_route_needs_a_session_unless_it_says_otherwise(donghu):
+    assert (await donghu.door.get("/v1/units")).json()["code"] == "session.required"
+    assert (await donghu.door.get("/health")).json()["status"] == "ok"
+    assert (await donghu.door.get("/schema/openapi.json")).json()["openapi"].startswith("3.1")
+
+
+async def test_a_repeated_desk_write_acts_once(donghu):
+    body = {"code": "tax", "name": "区税务局"}
+    headers = {"Idempotency-Key": "k-1"}
+    first = await donghu.chen.client.post("/v1/units", json=body, headers=headers)
+    second = await donghu.chen.client.post("/v1/units", json=body, headers=headers)
+    assert first.status_code == second.status_code == 201
+    assert first.json() == second.json()
+    other = await donghu.chen.client.post("/v1/units", json={"code": "tax2", "name": "x"}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency.reused")
