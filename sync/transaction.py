@@ -215,7 +215,8 @@ async def retrying(work: Callable[[], Awaitable[T]]) -> T:
 
 @functools.lru_cache(maxsize=1024)
 def sqlite_placeholders(sql: str) -> str:
-    return re.sub(r"\$(\d+)", r"?\1", sql)
+    """`$1::uuid` → `?1`: SQLite numbers its parameters the same way and needs no casts."""
+    return re.sub(r"\$(\d+)(::\w+(\[\])?)?", r"?\1", sql)
 
 
 @asynccontextmanager

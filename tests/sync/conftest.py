@@ -4,15 +4,21 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from toy import NOTE, PIN, WORLD
 
+from sync.configuration import configure
 from sync.engine import make_engine
-from sync.transaction import use_engine
+from sync.operations import register_kind
+from sync.tables import create_tables
+from sync.transaction import execute, use_engine
 
 POSTGRES = os.environ.get("QIFANG_TEST_POSTGRES", "postgres://root@127.0.0.1:5432/postgres")
 ON_POSTGRES = os.environ.get("QIFANG_TEST_DATABASE", "sqlite") == "postgres"
+MADE: list[Any] = []
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +54,17 @@ async def database(database_url: str) -> AsyncIterator[Any]:
     yield engine
     await engine.close()
     use_engine(None)
+
+
+@pytest.fixture
+async def world(database: Any) -> UUID:
+    """A fresh bureau in a database that has the protocol's tables and the toy kinds'."""
+    if not MADE:
+        for statement in WORLD:
+            await execute(statement)
+        await create_tables()
+        MADE.append(database)
+    configure(secret=b"a secret of the tests only")
+    register_kind(NOTE)
+    register_kind(PIN)
+    return uuid4()

@@ -1,0 +1,170 @@
+"""The one door to the feed: touch a row, and at the commit it moves to the end of every scope that holds it.
+
+The numbers come from one counter per bureau, raised by the last statements of every write transaction and locked until
+its commit: a reader who has seen number n has seen everything up to n. The scopes of touched rows are asked for *under
+that lock*; asked for earlier, an assignment that moves meanwhile would leave a row in the wrong scope for ever.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from secrets import token_hex
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+
+from sync.bulk import as_json, rows
+from sync.configuration import now
+from sync.operations import kind_of
+from sync.transaction import defer, execute, fetch
+
+FLUSH_ORDER = 100  # after audit and everything else: every writer of the bureau waits for the row locked here
+
+
+class Touch(msgspec.Struct, frozen=True):
+    """A row that changed, or went (`op` gone), or became part of another (`op` redirect)."""
+
+    bureau: UUID
+    kind: str
+    id: UUID
+    op: str = "put"
+    redirect_to: UUID | None = None
+
+
+class GrantChange(msgspec.Struct, frozen=True):
+    """A scope given to a person or taken away."""
+
+    bureau: UUID
+    person: UUID
+    scope: str
+    is_grant: bool
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """This transaction wrote field stamps of a touched row; they learn the row's number at its end."""
+
+    bureau: UUID
+    kind: str
+    id: UUID
+
+
+def touch(bureau: UUID, kind: str, id: UUID, *, gone: bool = False, redirect_to: UUID | None = None) -> None:
+    """This row changed: let every phone that may see it have it. Inside a transaction only; a savepoint that is rolled
+    back takes its touches along. `redirect_to` names the row this one was merged into."""
+    op = "redirect" if redirect_to is not None else "gone" if gone else "put"
+    defer(flush, Touch(bureau, kind, id, op, redirect_to), order=FLUSH_ORDER)
+
+
+def touch_many(bureau: UUID, kind: str, ids: Iterable[UUID], *, gone: bool = False) -> None:
+    """`touch` for many rows of one kind."""
+    for id in ids:
+        touch(bureau, kind, id, gone=gone)
+
+
+async def flush(items: list[Touch | GrantChange | Stamp]) -> None:
+    """Number and write everything this transaction did to the feed, bureau by bureau in a fixed order."""
+    by_bureau: dict[UUID, list[Touch | GrantChange | Stamp]] = defaultdict(list)
+    for item in items:
+        by_bureau[item.bureau].append(item)
+    for bureau in sorted(by_bureau):
+        await _flush_bureau(bureau, by_bureau[bureau])
+
+
+async def _flush_bureau(bureau: UUID, items: list[Touch | GrantChange | Stamp]) -> None:
+    touches: dict[tuple[str, UUID], Touch] = {}
+    for item in items:
+        if isinstance(item, Touch):
+            earlier = touches.get((item.kind, item.id))
+            if earlier is None or earlier.op != "redirect":
+                touches[item.kind, item.id] = item
+    grants = [item for item in items if isinstance(item, GrantChange)]
+    count = len(touches) + len(grants)
+    if count == 0:
+        return
+    head = await raise_head(bureau, count)
+    seq = head - count
+    for change in grants:
+        seq += 1
+        await _write_grant(change, seq)
+    if touches:
+        stamped = {(item.kind, item.id) for item in items if isinstance(item, Stamp)}
+        await _write_touches(bureau, list(touches.values()), seq, stamped)
+    await execute(
+        "INSERT INTO sync_commit (bureau, n, id, at) VALUES ($1, $2, $3, $4)", [bureau, head, token_hex(8), now()]
+    )
+
+
+async def raise_head(bureau: UUID, count: int) -> int:
+    """Lock the bureau's counter until the commit, and take `count` numbers: the last of them is returned."""
+    found = await fetch(
+        "INSERT INTO sync_head (bureau, n, epoch, floor) VALUES ($1, $2, $3, 0)"
+        " ON CONFLICT (bureau) DO UPDATE SET n = sync_head.n + excluded.n RETURNING n",
+        [bureau, count, uuid4()],
+    )
+    return int(found[0]["n"])
+
+
+async def _write_touches(bureau: UUID, touches: list[Touch], before: int, stamped: set[tuple[str, UUID]]) -> None:
+    """Rows move to their numbers in all their scopes at once; scopes that no longer hold them get `out`."""
+    current: dict[tuple[str, UUID], set[str]] = {}
+    by_kind: dict[str, list[UUID]] = defaultdict(list)
+    for one in touches:
+        if one.op == "put":
+            by_kind[one.kind].append(one.id)
+    for kind, ids in by_kind.items():
+        for id, scopes in (await kind_of(kind).scopes(bureau, ids)).items():
+            current[kind, id] = scopes
+    lines: list[dict[str, Any]] = []
+    marks: list[dict[str, Any]] = []
+    for seq, one in enumerate(touches, before + 1):
+        scopes = current.get((one.kind, one.id), set())
+        is_gone = one.op == "put" and (one.kind, one.id) not in current
+        op = "gone" if is_gone else "out" if one.op == "put" else one.op
+        marks.append({"kind": one.kind, "id": one.id, "seq": seq, "op": op, "to_id": one.redirect_to})
+        lines.extend({"kind": one.kind, "id": one.id, "scope": scope, "seq": seq} for scope in scopes)
+    if lines:
+        await execute(
+            "INSERT INTO sync_feed (bureau, kind, id, scope, seq, op, redirect_to)"
+            " SELECT $1::uuid, rows.kind, rows.id, rows.scope, rows.seq, 'put', NULL"
+            f" FROM {rows('kind text, id uuid, scope text, seq bigint', 2)} WHERE true"
+            " ON CONFLICT (bureau, kind, id, scope)"
+            " DO UPDATE SET seq = excluded.seq, op = 'put', redirect_to = NULL",
+            [bureau, as_json(lines)],
+        )
+    await execute(
+        "UPDATE sync_feed SET op = rows.op, seq = rows.seq, redirect_to = rows.to_id"
+        f" FROM {rows('kind text, id uuid, seq bigint, op text, to_id uuid', 2)}"
+        " WHERE sync_feed.bureau = $1 AND sync_feed.kind = rows.kind AND sync_feed.id = rows.id"
+        " AND sync_feed.op = 'put' AND sync_feed.seq <> rows.seq",
+        [bureau, as_json(marks)],
+    )
+    if stamped:
+        await execute(
+            f"UPDATE sync_field SET v = rows.seq FROM {rows('kind text, id uuid, seq bigint', 2)}"
+            " WHERE sync_field.bureau = $1 AND sync_field.kind = rows.kind AND sync_field.id = rows.id"
+            " AND sync_field.v IS NULL",
+            [bureau, as_json(mark for mark in marks if (mark["kind"], mark["id"]) in stamped)],
+        )
+
+
+async def _write_grant(change: GrantChange, seq: int) -> None:
+    """Grants are appended: a scope taken away and given again is another generation. What is already so stays so."""
+    key = [change.bureau, change.person, change.scope]
+    if not change.is_grant:
+        await execute(
+            "UPDATE sync_grant SET revoked = $4 WHERE bureau = $1 AND person = $2 AND scope = $3 AND revoked IS NULL",
+            [*key, seq],
+        )
+        return
+    found = await fetch(
+        "SELECT generation, revoked FROM sync_grant WHERE bureau = $1 AND person = $2 AND scope = $3"
+        " ORDER BY generation DESC LIMIT 1",
+        key,
+    )
+    if found and found[0]["revoked"] is None:
+        return
+    generation = found[0]["generation"] + 1 if found else 1
+    await execute(
+        "INSERT INTO sync_grant (bureau, person, scope, generation, granted) VALUES ($1, $2, $3, $4, $5)",
+        [*key, generation, seq],
+    )

@@ -1,0 +1,85 @@
+"""A toy world of notes and pins: a note belongs to a topic, whoever watches the topic has it; a pin is filled in once.
+
+The protocol knows neither. Two people and a supervisor, Li 李, Wang 王 and Zhao 赵, share one bureau.
+"""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+
+from sync.bulk import ids as json_ids
+from sync.bulk import one_of
+from sync.feed import touch
+from sync.operations import Kind
+from sync.transaction import execute, fetch
+
+LI, WANG, ZHAO = (UUID(int=number) for number in (1, 2, 3))
+
+WORLD = [
+    "CREATE TABLE toy_note (bureau UUID, id UUID PRIMARY KEY, topic TEXT, title TEXT, body TEXT, merged_into UUID)",
+    "CREATE TABLE toy_pin (bureau UUID, id UUID PRIMARY KEY, topic TEXT, body TEXT)",
+]
+
+
+async def load_notes(bureau: UUID, ids: list[UUID]) -> dict[UUID, bytes]:
+    found = await fetch(
+        f"SELECT id, topic, title, body FROM toy_note WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, json_ids(ids)]
+    )
+    return {
+        row["id"]: msgspec.json.encode({"topic": row["topic"], "title": row["title"], "body": row["body"]})
+        for row in found
+    }
+
+
+async def note_scopes(bureau: UUID, ids: list[UUID]) -> dict[UUID, set[str]]:
+    found = await fetch(
+        f"SELECT id, topic FROM toy_note WHERE bureau = $1 AND merged_into IS NULL AND id IN {one_of(2)}",
+        [bureau, json_ids(ids)],
+    )
+    return {row["id"]: {f"topic:{topic}" for topic in row["topic"].split("+") if topic} for row in found}
+
+
+async def load_pins(bureau: UUID, ids: list[UUID]) -> dict[UUID, bytes]:
+    found = await fetch(
+        f"SELECT id, body FROM toy_pin WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, json_ids(ids)]
+    )
+    return {row["id"]: row["body"].encode() for row in found}
+
+
+async def pin_scopes(bureau: UUID, ids: list[UUID]) -> dict[UUID, set[str]]:
+    found = await fetch(
+        f"SELECT id, topic FROM toy_pin WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, json_ids(ids)]
+    )
+    return {row["id"]: {f"topic:{row['topic']}"} for row in found}
+
+
+async def note_fields(bureau: UUID, id: UUID) -> dict[str, Any] | None:
+    found = await fetch("SELECT title, body FROM toy_note WHERE bureau = $1 AND id = $2", [bureau, id])
+    return {"title": found[0]["title"], "body": found[0]["body"]} if found else None
+
+
+async def write_note(context: Any, id: UUID, changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        await execute(f"UPDATE toy_note SET {name} = $2 WHERE id = $1", [id, value])
+    touch(context.bureau, "note", id)
+
+
+NOTE = Kind(name="note", load=load_notes, scopes=note_scopes, priority=2, fields=note_fields, write=write_note)
+PIN = Kind(name="pin", load=load_pins, scopes=pin_scopes, priority=9)
+
+
+async def add_note(bureau: UUID, topic: str, title: str = "", body: str = "", *, id: UUID | None = None) -> UUID:
+    """Write a note the way a desk would; call it inside a transaction."""
+    id = id or uuid4()
+    await execute(
+        "INSERT INTO toy_note (bureau, id, topic, title, body) VALUES ($1, $2, $3, $4, $5)",
+        [bureau, id, topic, title, body],
+    )
+    touch(bureau, "note", id)
+    return id
+
+
+async def move_note(bureau: UUID, id: UUID, topic: str) -> None:
+    await execute("UPDATE toy_note SET topic = $2 WHERE id = $1", [id, topic])
+    touch(bureau, "note", id)
