@@ -7,8 +7,8 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 
-from server.people.sessions import TOKEN_PREFIX, actor_of_session
 from server.refusals import refusal
+from server.sessions.actions import TOKEN_PREFIX, actor_of_session
 
 PASSWORD_CHANGE_PATHS = ("/v1/session",)
 """What a person with a one-time password may still reach."""

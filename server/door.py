@@ -23,8 +23,8 @@ from msgspec import Struct
 
 from server.moment import now
 from server.people.actor import Actor
-from server.people.tables import AnsweredRequest
 from server.refusals import refusal
+from server.sessions.tables import AnsweredRequest
 from server.settings import settings
 from sync.identity import named_id, new_id
 from sync.refusal import Refusal

@@ -13,7 +13,7 @@ from apscheduler.triggers.cron import CronTrigger
 from msgspec import Struct
 
 from server.moment import now
-from server.people.jobs import forget_old_rows
+from server.sessions.actions import forget_old_rows
 from server.settings import settings
 from sync.identity import named_id
 from sync.transaction import execute, fetch, is_postgres

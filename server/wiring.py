@@ -7,10 +7,11 @@ from functools import cache
 from litestar.types import ControllerRouterHandler
 
 from server.people import handlers as people
+from server.sessions import handlers as sessions
 
 
 def routers() -> list[ControllerRouterHandler]:
-    return [people.router]
+    return [people.router, sessions.router]
 
 
 @cache

@@ -171,10 +171,3 @@ async def load_actor(bureau: UUID, person: UUID, device: UUID | None = None) -> 
         reach={role: frozenset(over) for role, over in reach.items()},
         device=device,
     )
-
-
-async def set_password(actor: Actor, password_hash: str) -> None:
-    """For the signed-in person only; `sessions.change_password` checks the old one."""
-    await Person.update({Person.password_hash: password_hash, Person.must_change_password: False}).where(
-        Person.id == actor.person
-    )

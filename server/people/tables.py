@@ -1,4 +1,4 @@
-"""Who there is: bureaus, their unit trees, persons, the roles they hold and the desk sessions they have open."""
+"""Who there is: bureaus, their unit trees, persons, and the roles they hold."""
 
 from __future__ import annotations
 
@@ -67,26 +67,3 @@ class RoleGrant(Table, tablename="role_grant"):
     unit = UUID()
     granted_at = Timestamptz()
     revoked_at = Timestamptz(null=True, default=None)
-
-
-class Session(Table, tablename="session"):
-    """A desk session; only the token's hash is kept."""
-
-    id = UUID(primary_key=True, default=None)
-    bureau = UUID()
-    person = UUID(index=True)
-    token_hash = Text(unique=True)
-    created_at = Timestamptz()
-    seen_at = Timestamptz()
-
-
-class AnsweredRequest(Table, tablename="answered_request"):
-    """The answer to a desk write that carried an `Idempotency-Key`, so that asking twice acts once. Kept a day."""
-
-    id = UUID(primary_key=True, default=None)
-    bureau = UUID()
-    person = UUID()
-    request_hash = Text()
-    status = Integer()
-    body = Text()
-    created_at = Timestamptz()

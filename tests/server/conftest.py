@@ -67,7 +67,7 @@ def knock(token: str = "") -> httpx.AsyncClient:
 @pytest.fixture
 async def donghu(product: None) -> AsyncIterator[Cast]:
     from server.people.actions import NewPerson, NewUnit, add_person, add_unit, found_bureau
-    from server.people.sessions import open_session_of
+    from server.sessions.actions import open_session_of
     from server.people.tables import Person
 
     system = await found_bureau("donghu", "东湖区中小企业服务局", "360102")

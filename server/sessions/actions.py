@@ -11,11 +11,12 @@ from msgspec import Struct
 
 from server.audit.actions import record_event
 from server.moment import now
-from server.people.actions import load_actor, set_password
+from server.people.actions import load_actor
 from server.people.actor import Actor
 from server.people.passwords import check_strength, hash_password, matches
-from server.people.tables import Bureau, Person, Session
+from server.people.tables import Bureau, Person
 from server.refusals import refusal
+from server.sessions.tables import AnsweredRequest, Session
 from server.settings import settings
 from sync.identity import new_id
 from sync.transaction import transaction
@@ -87,15 +88,18 @@ def _is_over(session: Session, moment: datetime) -> bool:
     return too_old or idle
 
 
-async def change_password(actor: Actor, old: str, new: str) -> None:
-    """Ends every other session of the person."""
+async def change_password(actor: Actor, token: str, old: str, new: str) -> None:
+    """For the signed-in person only. Ends every other session of theirs."""
     person = await Person.objects().get(Person.id == actor.person)
     if person is None or not await matches(person.password_hash, old):
         raise refusal("session.wrong")
     check_strength(new)
     password_hash = await hash_password(new)
     async with transaction():
-        await set_password(actor, password_hash)
+        await Person.update({Person.password_hash: password_hash, Person.must_change_password: False}).where(
+            Person.id == actor.person
+        )
+        await Session.delete().where((Session.person == actor.person) & (Session.token_hash != hash_token(token)))
         await record_event(actor, "password.change", "person", actor.person, {})
 
 
@@ -121,3 +125,12 @@ async def _count_failure(person: Person) -> None:
     await Person.update({Person.failures: 0 if locked else failures, Person.locked_until: locked}).where(
         Person.id == person.id
     )
+
+
+ANSWERS_KEPT = timedelta(days=1)
+
+
+async def forget_old_rows() -> None:
+    """Job: ended sessions and the kept answers of repeated requests."""
+    await Session.delete().where(Session.created_at < now() - timedelta(hours=settings.session_hours))
+    await AnsweredRequest.delete().where(AnsweredRequest.created_at < now() - ANSWERS_KEPT)
