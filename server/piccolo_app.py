@@ -8,6 +8,9 @@ TABLE_MODULES = [
     "server.people.tables",
     "server.audit.tables",
     "server.sessions.tables",
+    "server.questionnaires.tables",
+    "server.records.tables",
+    "server.reports.tables",
 ]
 
 APP_CONFIG = AppConfig(
