@@ -1,4 +1,4 @@
-"""Who is asking: a desk session (`qfs_…`) or a phone (`qfd_…`), by bearer token. Signed-in is the default for every route."""
+"""Who is asking: a desk session (`qfs_…`) or a phone, by bearer token. Signed-in is the default for every route."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 
+from server.people.actions import load_actor
 from server.refusals import refusal
 from server.sessions.actions import TOKEN_PREFIX, actor_of_session
+from sync.devices import authenticate
 
 PASSWORD_CHANGE_PATHS = ("/v1/session",)
 """What a person with a one-time password may still reach."""
 
 
 class Authentication(AbstractAuthenticationMiddleware):
-    """`request.user` is the Actor, `request.auth` the phone's device (or None at a desk)."""
+    """`request.user` is the Actor, `request.auth` the phone's device (None at a desk)."""
 
     async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
@@ -26,4 +28,6 @@ class Authentication(AbstractAuthenticationMiddleware):
             if must_change and not connection.url.path.startswith(PASSWORD_CHANGE_PATHS):
                 raise refusal("password.change_required")
             return AuthenticationResult(user=actor, auth=None)
-        raise refusal("session.required")
+        device = await authenticate(token)
+        actor = await load_actor(device.bureau, device.person, device.device)
+        return AuthenticationResult(user=actor, auth=device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from server.console import out, print_json, run
+from server.devices import commands as devices
 from server.migrate import migrate as run_migrations
 from server.people import commands as people
 from server.settings import settings
@@ -67,3 +68,4 @@ def serve(host: str, port: int, workers: int) -> None:
 main.add_command(people.init)
 main.add_command(people.unit)
 main.add_command(people.person)
+main.add_command(devices.device)

@@ -6,14 +6,19 @@ from functools import cache
 
 from litestar.types import ControllerRouterHandler
 
+from server import moment
+from server.devices import handlers as devices
 from server.people import handlers as people
 from server.sessions import handlers as sessions
+from server.settings import read_secret, settings
+from sync.configuration import configure
 
 
 def routers() -> list[ControllerRouterHandler]:
-    return [people.router, sessions.router]
+    return [people.router, sessions.router, devices.router]
 
 
 @cache
 def connect() -> None:
     """Registers kinds, operations and followers; once per process, for the server, the console and the tests alike."""
+    configure(secret=read_secret(settings), now=moment.now)

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LIBRARIES = ("forms", "sync")
 ORDER = [
-    "audit", "people", "sessions", "notices", "worktime", "files", "enterprises", "questionnaires", "records", "reports", "routing",
+    "audit", "people", "sessions", "devices", "notices", "worktime", "files", "enterprises", "questionnaires", "records", "reports", "routing",
     "clocks", "issues", "callbacks", "tasks", "visits", "campaigns", "boards", "exports", "openrosa", "demo",
 ]  # fmt: skip
 """A concept may import those before it, never those after it."""

@@ -10,10 +10,11 @@ from server.audit.actions import record_event
 from server.moment import now
 from server.people.actor import Actor, system_of
 from server.people.passwords import hash_password, one_time_password
-from server.people.roles import ROLES
+from server.people.roles import HANDLER, ROLES
 from server.people.tables import Bureau, Person, RoleGrant, Unit
 from server.refusals import refusal
 from sync.identity import new_id
+from sync.scopes import grant
 from sync.transaction import transaction
 
 
@@ -140,10 +141,21 @@ async def add_person(actor: Actor, new: NewPerson) -> AddedPerson:
 
 
 async def grant_role(actor: Actor, person: UUID, role: str, unit: UUID) -> None:
-    """Role scopes follow: a person's phone sees what the new reach allows from its next pull on."""
+    """The phone's scopes follow: what every phone may know, and the queue of the unit for those who work in it."""
     actor.must("person.write")
     async with transaction():
+        for scope in phone_scopes(role, unit):
+            grant(actor.bureau, person, scope)
         await RoleGrant(id=new_id(), bureau=actor.bureau, person=person, role=role, unit=unit, granted_at=now()).save()
+
+
+REFERENCE_SCOPES = ("reference:forms", "reference:enterprises", "reference:taxonomy")
+
+
+def phone_scopes(role: str, unit: UUID) -> tuple[str, ...]:
+    if "device.use" not in ROLES[role]:
+        return ()
+    return (*REFERENCE_SCOPES, f"unit:{unit}") if role == HANDLER else REFERENCE_SCOPES
 
 
 async def load_actor(bureau: UUID, person: UUID, device: UUID | None = None) -> Actor:
@@ -158,10 +170,10 @@ async def load_actor(bureau: UUID, person: UUID, device: UUID | None = None) -> 
     paths = {unit["id"]: unit["path"] for unit in units}
     roles: dict[str, set[UUID]] = {}
     reach: dict[str, set[UUID]] = {}
-    for grant in grants:
-        roles.setdefault(grant.role, set()).add(grant.unit)
-        below = {unit for unit, path in paths.items() if path.startswith(paths[grant.unit])}
-        reach.setdefault(grant.role, set()).update(below)
+    for held in grants:
+        roles.setdefault(held.role, set()).add(held.unit)
+        below = {unit for unit, path in paths.items() if path.startswith(paths[held.unit])}
+        reach.setdefault(held.role, set()).update(below)
     return Actor(
         bureau=bureau,
         person=person,

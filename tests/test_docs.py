@@ -1,0 +1,88 @@
+"""What exists is documented, and what the docs name exists."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+import tomllib
+
+ROOT = Path(__file__).parent.parent
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def test_every_setting_is_in_operate():
+    from server.settings import PREFIX, Settings
+
+    page = text_of("docs/operate.md")
+    missing = [f"{PREFIX}{name.upper()}" for name in Settings.__struct_fields__ if f"{PREFIX}{name.upper()}`" not in page]
+    assert missing == []
+
+
+def test_every_refusal_is_in_refusals():
+    from server.refusals import CATALOGUE
+
+    page = text_of("docs/refusals.md")
+    assert [code for code in CATALOGUE if f"`{code}`" not in page] == []
+
+
+def commands(group: click.Group, prefix: str) -> list[str]:
+    found = []
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found += commands(command, f"{prefix} {name}")
+        else:
+            found.append(f"{prefix} {name}")
+    return found
+
+
+def test_every_command_is_in_cli():
+    from server.cli import main
+
+    page = text_of("docs/cli.md")
+    assert [name for name in commands(main, "qifang") if f"`{name}" not in page] == []
+
+
+def test_every_command_explains_itself_with_an_example():
+    from server.cli import main
+
+    def walk(group: click.Group, prefix: str) -> list[str]:
+        silent = []
+        for name, command in group.commands.items():
+            if isinstance(command, click.Group):
+                silent += walk(command, f"{prefix} {name}")
+            elif "qifang " not in (command.help or "") and command.params:
+                silent.append(f"{prefix} {name}")
+        return silent
+
+    assert walk(main, "qifang") == []
+
+
+def test_every_operation_of_a_phone_is_in_the_protocol():
+    from server import wiring
+    from sync.operations import operation_names
+
+    wiring.connect()
+    page = text_of("docs/operations.md")
+    assert [name for name in operation_names() if f"`{name}`" not in page] == []
+
+
+def test_every_dependency_has_its_reason():
+    project = tomllib.loads(text_of("pyproject.toml"))
+    names = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    page = text_of("docs/dependencies.md")
+    plain = [re.split(r"[\[<>=; ]", name)[0] for name in names]
+    assert [name for name in plain if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_named_in_docs_exist(page):
+    named = re.findall(r"`((?:[a-z_]+/)+[A-Za-z0-9_.-]+\.(?:py|md|toml|csv|xlsx|sql|css|js|html))`", page.read_text())
+    links = [link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())]
+    missing = [name for name in named if not (ROOT / name).exists()]
+    missing += [link for link in links if not (page.parent / link).exists()]
+    assert missing == []
