@@ -84,6 +84,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     # reports
     # routing
     # clocks
+    "calendar.days": (
+        422,
+        "请给出 1 到 {limit} 天,状态为 official 或 provisional",
+        "Give 1 to {limit} days, each with the status official or provisional",
+    ),
     # issues
     # callbacks
     # visits
