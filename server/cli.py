@@ -7,7 +7,9 @@ import click
 from server.console import out, print_json, run
 from server.devices import commands as devices
 from server.migrate import migrate as run_migrations
+from server.keeping import commands as keeping
 from server.people import commands as people
+from server.questionnaires import commands as questionnaires
 from server.settings import settings
 
 
@@ -69,3 +71,6 @@ main.add_command(people.init)
 main.add_command(people.unit)
 main.add_command(people.person)
 main.add_command(devices.device)
+main.add_command(questionnaires.form)
+for command in (keeping.backup, keeping.restore, keeping.doctor):
+    main.add_command(command)

@@ -77,9 +77,46 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "person.exists": (409, "账号已存在:{login}", "This login is taken: {login}"),
     "role.unknown": (422, "没有这个角色:{role}。可选:{roles}", "No such role: {role}. Roles: {roles}"),
     "device.unknown": (404, "没有这台设备", "No such device"),
+    # keeping
+    "backup.exists": (409, "文件已存在,请换一个名字:{path}", "A file is there already; choose another name: {path}"),
+    "backup.unreadable": (422, "备份文件无法读取:{path}({reason})", "The backup cannot be read: {path} ({reason})"),
+    "backup.newer": (
+        422,
+        "备份来自更新的版本,请先升级本软件({migrations})",
+        "The backup is of a newer version; upgrade first ({migrations})",
+    ),
+    "backup.not_empty": (
+        409,
+        "数据库不是空的({table}),请用空的数据库恢复",
+        "The database is not empty ({table}); restore into an empty one",
+    ),
     # enterprises
     # files
     # questionnaires
+    "form.refused": (
+        422,
+        "工作簿有 {count} 处需要修改,未发布",
+        "The workbook has {count} things to mend; nothing was published",
+    ),
+    "form.version_exists": (
+        409,
+        "表单 {form} 的版本 {version} 已发布且内容不同;请改版本号后再发布",
+        "Version {version} of form {form} is published with another content; change the version and publish again",
+    ),
+    "form.unknown": (404, "没有这份表单:{form}", "No such form: {form}"),
+    "form.version_unknown": (
+        404,
+        "表单 {form} 没有版本 {version}",
+        "Form {form} has no version {version}",
+    ),
+    "form.media_unknown": (404, "表单没有这个附件:{name}", "The form has no such file: {name}"),
+    "form.media_name": (422, "附件的文件名不能使用:{name}", "This file name cannot be used: {name}"),
+    "form.media_too_large": (
+        413,
+        "附件 {name} 过大,最多 {limit_bytes} 字节",
+        "The file {name} is too large; the limit is {limit_bytes} bytes",
+    ),
+    "form.media_too_many": (422, "附件最多 {limit} 个", "A form takes at most {limit} files"),
     # records
     # reports
     # routing

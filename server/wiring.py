@@ -9,16 +9,19 @@ from litestar.types import ControllerRouterHandler
 from server import moment
 from server.devices import handlers as devices
 from server.people import handlers as people
+from server.questionnaires import handlers as questionnaires
+from server.questionnaires import kinds as questionnaire_kinds
 from server.sessions import handlers as sessions
 from server.settings import read_secret, settings
 from sync.configuration import configure
 
 
 def routers() -> list[ControllerRouterHandler]:
-    return [people.router, sessions.router, devices.router]
+    return [people.router, sessions.router, devices.router, questionnaires.router]
 
 
 @cache
 def connect() -> None:
     """Registers kinds, operations and followers; once per process, for the server, the console and the tests alike."""
+    questionnaire_kinds.connect()
     configure(secret=read_secret(settings), now=moment.now)
