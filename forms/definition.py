@@ -21,7 +21,7 @@ from msgspec import Struct
 from forms.expression import Node
 
 Texts = dict[str, str]
-"""Language code (`zh`, `en`; `default` when the workbook names none) → text. May hold `${name}` (see `Form.outputs`)."""
+"""Language code (`zh`, `en`; `default` if the workbook names none) → text. May hold `${name}` (see `Form.outputs`)."""
 
 Level = Literal["error", "verify", "advise"]
 """error: must be fixed · verify (`qf::verify`): may be kept with a written reason · advise (`qf::advise`): a hint."""

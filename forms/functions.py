@@ -1,4 +1,4 @@
-"""Every function of the ODK XForms specification and the XLSForm reference: supported, or refused with what to write instead.
+"""Every function of the ODK XForms specification and the XLSForm reference: supported, or refused with a way out.
 
 A function is supported only where stock ODK Collect knows it too, so that one workbook means the same on every phone.
 The meanings stand in `forms/language/`. A table rather than code: it is long because the language has many words.
@@ -22,7 +22,7 @@ class Refused(Struct, frozen=True):
 
 
 class FunctionSpec(Struct, frozen=True, kw_only=True):
-    """`max_args` None: any number. `volatile`: another moment or phone gives another value, so it is never recomputed."""
+    """`max_args` None: any number. `volatile`: another moment or phone gives another value; never recomputed."""
 
     name: str
     min_args: int
@@ -162,15 +162,15 @@ _refused(
     "geofence(${point}, ${shape})",
 )
 _refused("extract-signed", "不支持带签名数据的校验", "signed data is not supported", "barcode + regex(., '…')")
-_refused("jr:itext", "jr:itext() 由转换工具生成，不能手写", "jr:itext() is made by the converter", "label::zh / label::en")
+_refused(
+    "jr:itext", "jr:itext() 由转换工具生成，不能手写", "jr:itext() is made by the converter", "label::zh / label::en"
+)
 _refused("local-name", "表达式不读 XML 元素名", "expressions do not read element names", "${name}")
 _refused("namespace-uri", "表达式不读 XML 命名空间", "expressions do not read namespaces", "${name}")
 _refused("name", "表达式不读 XML 元素名", "expressions do not read element names", "${name}")
 _refused("id", "表达式不按 XML id 取值", "expressions do not look up XML ids", "${name}")
 _refused("lang", "表达式不读界面语言", "expressions do not read the language", "label::zh / label::en")
-_refused(
-    "last", "ODK Collect 没有 last()", "ODK Collect has no last()", "indexed-repeat(${q}, ${rep}, count(${rep}))"
-)
+_refused("last", "ODK Collect 没有 last()", "ODK Collect has no last()", "indexed-repeat(${q}, ${rep}, count(${rep}))")
 _refused(
     "substring",
     "ODK Collect 没有 substring()",
@@ -193,7 +193,12 @@ _refused(
 )
 _refused("depend", "depend() 已经不用了", "depend() is no longer used", "trigger")
 _refused("last-saved", "不支持 last-saved", "last-saved is not supported", "qf::prefill = last:question")
-_refused("search", "search() 只在 Android 手机上有效", "search() works on Android only", "select_one_from_file + choice_filter")
+_refused(
+    "search",
+    "search() 只在 Android 手机上有效",
+    "search() works on Android only",
+    "select_one_from_file + choice_filter",
+)
 _refused("pull-data", "函数名是 pulldata", "the function is called pulldata", "pulldata(…)")
 _refused("thousandsep", "不支持 thousandsep()", "thousandsep() is not supported", "appearance: thousands-sep")
 _refused("text", "路径里不写 text()", "paths do not take text()", "${name}")

@@ -1,0 +1,1 @@
+"""How a form's expressions are run: names, order, compiled closures, and the frames that hold one record's answers."""

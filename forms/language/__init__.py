@@ -1,0 +1,1 @@
+"""What expressions mean: values, dates, text, numbers, places and patterns, as ODK's JavaRosa computes them."""
