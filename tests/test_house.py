@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 LIBRARIES = ("forms", "sync")
 ORDER = [
     "audit", "people", "sessions", "devices", "notices", "worktime", "files", "enterprises", "questionnaires", "records", "reports", "routing",
-    "clocks", "issues", "callbacks", "tasks", "visits", "campaigns", "boards", "exports", "openrosa", "demo",
+    "clocks", "issues", "callbacks", "tasks", "visits", "campaigns", "boards", "exports", "openrosa", "keeping", "demo",
 ]  # fmt: skip
 """A concept may import those before it, never those after it."""
 SPEAKS_LITESTAR = {"handlers", "pages", "phones", "door", "auth", "app", "wiring"}

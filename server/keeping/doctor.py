@@ -1,0 +1,111 @@
+"""What an operator would check by hand, checked at once: each line says what is well, or what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from server.audit.actions import find_break
+from server.migrate import pending_migrations
+from server.moment import now
+from server.people.tables import Bureau
+from server.settings import settings
+from sync.transaction import fetch, is_postgres
+
+FREE_BYTES_MIN = 1024**3
+CLOCK_SKEW_MAX = timedelta(seconds=10)
+
+
+class Finding(Struct, frozen=True):
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    says: str
+
+
+async def examine() -> list[Finding]:
+    """Every check, worst first."""
+    findings = [
+        _python(), _data_folder(), _secret(), _disk(), await _database(), await _migrations(), await _clock(),
+    ]  # fmt: skip
+    if not await pending_migrations():
+        findings += [await _audit(), await _quarantine()]
+    rank = {"fail": 0, "warn": 1, "ok": 2}
+    return sorted(findings, key=lambda finding: rank[finding.state])
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", "ok" if sys.version_info >= (3, 11) else "fail", version)
+
+
+def _data_folder() -> Finding:
+    folder = settings.data_folder
+    if not os.access(folder, os.W_OK):
+        return Finding("data folder", "fail", f"{folder} is not writable; set QIFANG_DATA or its owner")
+    return Finding("data folder", "ok", str(folder.resolve()))
+
+
+def _secret() -> Finding:
+    path = settings.data_folder / "secret"
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        return Finding("secret", "fail", f"others can read {path}; run chmod 600 on it")
+    return Finding("secret", "ok", "readable by its owner only")
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path(settings.data_folder)).free
+    says = f"{free / 1024**3:.1f} GiB free"
+    return Finding("disk", "ok" if free > FREE_BYTES_MIN else "warn", says)
+
+
+async def _database() -> Finding:
+    if is_postgres():
+        version = (await fetch("SHOW server_version"))[0][0]
+        fsync = (await fetch("SHOW fsync"))[0][0]
+        if fsync != "on":
+            return Finding("database", "fail", f"PostgreSQL {version} with fsync {fsync}: a power cut loses visits")
+        return Finding("database", "ok", f"PostgreSQL {version}")
+    mode = (await fetch("SELECT journal_mode FROM pragma_journal_mode"))[0][0]
+    synchronous = (await fetch("SELECT synchronous FROM pragma_synchronous"))[0][0]
+    says = f"SQLite, journal {mode}, synchronous {synchronous}"
+    return Finding("database", "ok" if (mode, synchronous) == ("wal", 2) else "fail", says)
+
+
+async def _migrations() -> Finding:
+    pending = await pending_migrations()
+    if pending:
+        return Finding("migrations", "fail", f"{len(pending)} pending; run `qifang migrate`")
+    return Finding("migrations", "ok", "up to date")
+
+
+async def _clock() -> Finding:
+    """The clock of the machine against the database's: leases and sessions compare the two."""
+    sql = "SELECT now()" if is_postgres() else "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
+    theirs = (await fetch(sql))[0][0]
+    moment = theirs if isinstance(theirs, datetime) else datetime.fromisoformat(theirs)
+    skew = abs(now() - moment.astimezone(UTC))
+    state: Literal["ok", "warn"] = "ok" if skew < CLOCK_SKEW_MAX else "warn"
+    return Finding("clock", state, f"{skew.total_seconds():.1f} s from the database's clock")
+
+
+async def _audit() -> Finding:
+    for bureau in await Bureau.objects():
+        broken = await find_break(bureau.id)
+        if broken is not None:
+            return Finding("audit chain", "fail", f"{bureau.code}: row {broken} does not follow from the one before it")
+    return Finding("audit chain", "ok", "unbroken")
+
+
+async def _quarantine() -> Finding:
+    waiting = (await fetch("SELECT count(*) FROM sync_quarantine WHERE state = 'waiting'"))[0][0]
+    if waiting:
+        return Finding("quarantine", "warn", f"{waiting} operations wait for a supervisor: GET /v1/quarantine")
+    return Finding("quarantine", "ok", "empty")
