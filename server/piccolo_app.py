@@ -7,6 +7,8 @@ from piccolo.conf.apps import AppConfig, table_finder
 TABLE_MODULES = [
     "server.people.tables",
     "server.audit.tables",
+    "server.files.tables",
+    "server.enterprises.tables",
     "server.worktime.tables",
     "server.sessions.tables",
     "server.questionnaires.tables",

@@ -43,6 +43,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Most memory the converter may take for one workbook."""
     import_rows_max: int = 200_000
     """Most rows of one enterprise list."""
+    import_bytes_max: int = 64 * 1024 * 1024
+    """Largest enterprise list."""
+    upload_days: int = 30
+    """How long an unfinished upload is kept; at least 30."""
+    uploads_per_person_max: int = 1000
+    """Unfinished uploads one person may have."""
     session_hours: int = 12
     """How long a desk session lasts at most."""
     session_idle_minutes: int = 30

@@ -17,41 +17,53 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "device.use", "enterprise.read", "enterprise.patch", "form.read", "record.submit", "record.amend", "record.read",
             "visit.plan", "symposium.record", "task.do", "report.read", "issue.read", "issue.note", "issue.wait",
-            "issue.withdraw", "issue.resolve_on_site", "issue.call_back", "campaign.read", "file.upload",
+            "issue.withdraw", "issue.resolve_on_site", "issue.call_back", "campaign.read", "file.upload", "file.read",
         }
     ),
     DISPATCHER: frozenset(
         {
             "enterprise.read", "form.read", "record.read", "report.read", "report.link", "issue.read", "issue.note",
             "issue.dispatch", "issue.refuse", "issue.return", "issue.merge", "issue.transfer", "issue.extend", "issue.resolve_on_site",
-            "routing.read", "campaign.read", "file.upload",
+            "routing.read", "campaign.read", "file.upload", "file.read",
         }
     ),
     HANDLER: frozenset(
         {
             "device.use", "enterprise.read", "form.read", "report.read", "issue.read", "issue.note", "issue.sign", "issue.reply",
             "issue.contact", "issue.wait", "issue.request_return", "issue.request_extension", "routing.read", "file.upload",
+            "file.read",
         }
     ),
-    REVIEWER: frozenset({"enterprise.read", "report.read", "issue.read", "issue.note", "issue.review", "routing.read"}),
+    REVIEWER: frozenset(
+        {"enterprise.read", "report.read", "issue.read", "issue.note", "issue.review", "routing.read", "file.read"}
+    ),
     CALLBACK_OFFICER: frozenset(
-        {"enterprise.read", "form.read", "record.submit", "report.read", "issue.read", "issue.note", "issue.call_back"}
+        {
+            "enterprise.read", "form.read", "record.submit", "report.read", "issue.read", "issue.note", "issue.call_back",
+            "file.upload", "file.read",
+        }
     ),
     SUPERVISOR: frozenset(
         {
             "enterprise.read", "enterprise.write", "enterprise.import", "enterprise.assign", "form.read", "record.read",
             "record.review", "report.read", "report.link", "issue.read", "issue.note", "issue.supervise", "issue.extend",
             "issue.merge", "routing.read", "routing.write", "campaign.read", "campaign.run", "visit.read", "person.read",
-            "device.enrol", "device.revoke", "quarantine.judge", "audit.read", "file.upload",
+            "device.enrol", "device.revoke", "quarantine.judge", "audit.read", "file.upload", "file.read",
         }
     ),
     COORDINATOR: frozenset(
         {
             "enterprise.read", "record.read", "report.read", "report.link", "issue.read", "issue.note", "issue.coordinate", "issue.close",
             "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend", "routing.read", "campaign.read", "person.read",
+            "file.read",
         }
     ),
-    AUDITOR: frozenset({"audit.read", "enterprise.read", "record.read", "report.read", "issue.read", "campaign.read", "person.read"}),
+    AUDITOR: frozenset(
+        {
+            "audit.read", "enterprise.read", "record.read", "report.read", "issue.read", "campaign.read", "person.read",
+            "file.read",
+        }
+    ),
     # An admin runs the house and has no business rights: no dossiers, no issues.
     ADMIN: frozenset(
         {
