@@ -31,7 +31,7 @@ class Column(Struct, frozen=True, kw_only=True, omit_defaults=True):
     label: Texts = {}
     unit: str | None = None
     pii: str = "none"
-    secret: str = "none"
+    secret: str = "none"  # noqa: S105 (a mark, no password)
 
 
 class Table(Struct, frozen=True, kw_only=True):
