@@ -1,0 +1,182 @@
+"""Due dates as a pure function of events: hand-checked dates, stops, extensions, and laws that hold for any history."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from server.clocks.clock import BY_NAME, CLOCKS, EVENTS, Event, add_months, due_dates, next_due
+from server.clocks.explanation import explain
+from server.clocks.policy import policy_named, read_limit, shipped_policies
+from server.worktime.actions import shipped_calendar
+
+ZONE = ZoneInfo("Asia/Shanghai")
+CALENDAR = shipped_calendar()
+ORDINARY = policy_named("ordinary")
+
+
+def event(name: str, moment: str, **more) -> Event:
+    return Event(name, datetime.fromisoformat(moment).replace(tzinfo=ZONE).astimezone(UTC), **more)
+
+
+def days(events, policy=ORDINARY):
+    return {due.clock: str(due.day) if due.day else None for due in due_dates(events, policy, CALENDAR, ZONE)}
+
+
+def test_a_report_received_before_national_day_is_due_after_it():
+    assert days([event("opened", "2026-09-30T17:00")]) == {
+        "triage": "2026-10-08",
+        "solve": "2026-10-15",
+        "hard_stop": "2026-10-27",
+    }
+
+
+def test_the_unit_s_clocks_start_at_dispatch_and_the_enterprise_s_at_receipt():
+    found = days([event("opened", "2026-09-18T09:00"), event("dispatched", "2026-09-21T10:00")])
+    assert found["triage"] == "2026-09-20"
+    assert found["solve"] == "2026-09-29"
+    assert (found["sign"], found["first_contact"], found["reply"]) == ("2026-09-22", "2026-09-23", "2026-09-24")
+
+
+def test_a_second_dispatch_restarts_the_unit_s_clocks_but_not_the_enterprise_s():
+    first = [event("opened", "2026-09-01T09:00"), event("dispatched", "2026-09-02T10:00")]
+    again = [
+        *first,
+        event("return_requested", "2026-09-02T15:00"),
+        event("returned", "2026-09-03T09:00"),
+        event("dispatched", "2026-09-04T09:00"),
+    ]
+    assert days(again)["reply"] == "2026-09-09"
+    assert days(again)["solve"] == days(first)["solve"]
+
+
+def test_a_return_that_is_denied_leaves_the_unit_s_clocks_running_from_the_first_dispatch():
+    first = [event("opened", "2026-09-01T09:00"), event("dispatched", "2026-09-02T10:00")]
+    denied = [*first, event("return_requested", "2026-09-02T15:00"), event("kept", "2026-09-03T09:00")]
+    assert days(denied)["reply"] == days(first)["reply"]
+
+
+def test_waiting_for_the_enterprise_stops_the_clocks_and_gives_the_days_back():
+    history = [
+        event("opened", "2026-09-18T09:00"),
+        event("dispatched", "2026-09-18T10:00"),
+        event("signed", "2026-09-18T11:00"),
+        event("waiting", "2026-09-21T09:00"),
+    ]
+    assert days(history)["solve"] is None
+    assert days(history)["wait"] == "2026-09-29"
+    waiting = due_dates(history, ORDINARY, CALENDAR, ZONE)
+    assert next_due(waiting).clock == "wait"
+    history.append(event("resumed", "2026-09-23T09:00"))
+    assert days(history)["solve"] == "2026-10-08", "seven working days and the two it stood still"
+    assert next(d for d in due_dates(history, ORDINARY, CALENDAR, ZONE) if d.clock == "solve").pause_days == 2
+
+
+def test_waiting_for_a_co_unit_stops_nothing():
+    history = [event("opened", "2026-09-18T09:00"), event("dispatched", "2026-09-18T10:00")]
+    assert days([*history, event("co_asked", "2026-09-21T09:00")])["solve"] == days(history)["solve"]
+
+
+def test_an_urgent_issue_counts_hours_through_the_night():
+    urgent = policy_named("urgent")
+    found = {d.clock: d.due for d in due_dates([event("opened", "2026-09-30T23:30")], urgent, CALENDAR, ZONE)}
+    assert found["triage"] == datetime(2026, 9, 30, 17, 30, tzinfo=UTC)
+
+
+def test_natural_days_that_end_on_a_rest_day_end_on_the_next_working_day():
+    assert days([event("opened", "2026-09-24T10:00")], policy_named("13710"))["solve"] == "2026-10-08"
+
+
+def test_months_end_on_the_same_day_or_the_last_of_the_month():
+    assert add_months(date(2026, 1, 31), 1) == date(2026, 2, 28)
+    assert add_months(date(2026, 11, 30), 3) == date(2027, 2, 28)
+
+
+def test_an_answer_starts_the_review_and_one_that_is_sent_back_lets_the_reply_clock_run_on():
+    history = [
+        event("opened", "2026-09-01T09:00"),
+        event("dispatched", "2026-09-01T10:00"),
+        event("replied", "2026-09-03T10:00"),
+    ]
+    assert days(history)["review"] == "2026-09-04"
+    states = {d.clock: d.state for d in due_dates(history, ORDINARY, CALENDAR, ZONE)}
+    assert (states["reply"], states["review"]) == ("met", "running")
+    history.append(event("sent_back", "2026-09-04T10:00"))
+    states = {d.clock: d.state for d in due_dates(history, ORDINARY, CALENDAR, ZONE)}
+    assert (states["reply"], states["review"]) == ("running", "met")
+
+
+def test_an_extension_moves_one_date_and_says_so():
+    history = [event("opened", "2026-09-01T09:00"), event("dispatched", "2026-09-01T10:00")]
+    history.append(event("extended", "2026-09-08T10:00", clock="solve", until=date(2026, 9, 21)))
+    due = next(d for d in due_dates(history, ORDINARY, CALENDAR, ZONE) if d.clock == "solve")
+    assert (due.day, due.extended) == (date(2026, 9, 21), True)
+    assert "已批准延期" in explain(due, ZONE, due.started_at).why_zh
+
+
+def test_a_date_explains_itself_and_says_when_it_is_provisional():
+    due = due_dates([event("opened", "2026-12-28T09:00")], ORDINARY, CALENDAR, ZONE)[1]
+    told = explain(due, ZONE, datetime(2027, 2, 1, tzinfo=UTC))
+    assert (told.clock, told.day, told.provisional, told.is_late) == ("solve", date(2027, 1, 7), True, True)
+    assert told.why_zh == (
+        "2026-12-28 09:00收到,限 7 个工作日(当日不计),至 2027-01-07 24:00 止"
+        "(暂定:当年放假安排尚未公布)。依据政策 ordinary@1、日历 2026"
+    )
+    assert told.why_en.startswith(
+        "received 2026-12-28 09:00, limit 7 working days (that day not counted), ends 2027-01-07"
+    )
+
+
+def test_every_policy_names_only_clocks_there_are():
+    for policy in shipped_policies().values():
+        assert set(policy.limits) <= set(BY_NAME)
+    assert {limit.unit for policy in shipped_policies().values() for limit in policy.limits.values()} == {
+        "wd",
+        "d",
+        "h",
+        "mo",
+    }
+    with pytest.raises(ValueError, match="not a limit"):
+        read_limit("soon")
+
+
+def test_clocks_speak_only_of_events_there_are():
+    for clock in CLOCKS:
+        assert clock.starts | clock.ends | clock.resumes | clock.voids <= set(EVENTS)
+
+
+HISTORIES = st.lists(
+    st.tuples(st.sampled_from(sorted(set(EVENTS) - {"opened", "extended"})), st.integers(0, 60 * 24 * 3)), max_size=12
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=HISTORIES)
+def test_whatever_happens_no_date_lies_before_its_start_and_a_stopped_clock_has_none(steps):
+    moment = datetime(2026, 3, 2, 1, tzinfo=UTC)
+    events = [Event("opened", moment)]
+    for name, minutes in steps:
+        moment += timedelta(minutes=minutes)
+        events.append(Event(name, moment))
+    for due in due_dates(events, ORDINARY, CALENDAR, ZONE):
+        assert (due.due is None) == (due.state == "stopped")
+        assert due.due is None or due.due > due.started_at
+        if due.day is not None:
+            assert CALENDAR.is_working(due.day)
+        assert explain(due, ZONE, moment).why_zh
+
+
+@settings(max_examples=100, deadline=None)
+@given(steps=HISTORIES)
+def test_the_enterprise_s_date_never_comes_nearer(steps):
+    """Whatever units do to each other, the day we promised the enterprise only moves back for days it kept us waiting."""
+    moment = datetime(2026, 3, 2, 1, tzinfo=UTC)
+    events = [Event("opened", moment)]
+    promised = days(events)["solve"]
+    for name, minutes in steps:
+        moment += timedelta(minutes=minutes)
+        events.append(Event(name, moment))
+        now_promised = days(events)["solve"]
+        assert now_promised is None or now_promised >= promised
