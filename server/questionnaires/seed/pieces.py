@@ -67,7 +67,7 @@ def problems(
     """
     too_long = Check("string-length(.) <= 40", "标题不超过40字。", "A title has at most 40 characters.")
     own_words = Said("照录企业原话,不作修饰", "The enterprise's own words, unpolished")
-    unit_columns: Row = {"required": unit_required} if unit_required else {}
+    unit_columns: dict[str, Any] = {"required": unit_required} if unit_required else {}
     not_past = Check(". >= today()", "希望解决的时间已经过去。", "The wished date has already passed.")
     return repeat(
         name,

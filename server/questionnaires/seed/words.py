@@ -41,7 +41,7 @@ class Questionnaire(NamedTuple):
     entities: Rows
 
 
-SECRET: Row = {"qf::secret": "business"}
+SECRET: dict[str, Any] = {"qf::secret": "business"}
 """Columns of an answer that is the enterprise's business secret."""
 
 

@@ -64,7 +64,7 @@ def _flow(key: str, zh: str, en: str, **more: Row | dict[str, Any]) -> Rows:
     )
     rows = []
     for ending, zh_column, en_column in COLUMNS:
-        columns = ({"check": grows} if ending == "ytd" else {}) | dict(more.get(ending, {}))
+        columns: dict[str, Any] = ({"check": grows} if ending == "ytd" else {}) | dict(more.get(ending, {}))
         rows.append(money(f"{key}_{ending}", f"{zh}({zh_column})", f"{en}, {en_column}", **columns))
     return group(key, zh, en, rows, appearance="field-list")
 
