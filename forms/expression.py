@@ -3,8 +3,8 @@
 XPath 1.0 as XLSForm uses it: `${name}`, `.`, `..`, paths with predicates, `instance('list')/root/item[…]/label`,
 function calls and the operators `or and = != < <= > >= + - * div mod |`. Parsing is syntax only: what a function is
 called, how many arguments it takes and whether a question exists is checked by `forms/analyse.py`. The tree is encoded
-as JSON arrays (`["call","if",[…]]`), because the phone loads it over a thin line. More than 300 lines: lexer, grammar
-and printer of one small language are read together.
+as JSON arrays (`["call","if",[…]]`), because the phone loads it over a thin line. It stays whole because lexer,
+grammar and printer of one small language are read together.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Every function of the ODK XForms specification and the XLSForm reference: supported, or refused with a way out.
 
 A function is supported only where stock ODK Collect knows it too, so that one workbook means the same on every phone.
-The meanings stand in `forms/language/`. A table rather than code: it is long because the language has many words.
+The meanings stand in `forms/language/`. One file because it is a table.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """An expression's tree → one Python closure, made once a form and called for every record.
 
 Every closure takes (frame, env, tried): the answers around it, the moment and lists, and the row or list entry that a
-predicate tries. Names are resolved to slots here, so that running costs a list lookup. Longer than most files because
-each kind of node is a few lines and they call each other.
+predicate tries. Names are resolved to slots here, so that running costs a list lookup. It stays whole because each
+kind of node is a few lines and they call each other.
 """
 
 from __future__ import annotations

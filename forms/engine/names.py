@@ -64,7 +64,8 @@ class Standing:
     """The item the expression belongs to; `current()`."""
     trying: Literal["", "row", "entry"] = ""
     row: ItemPath = ()
-    """With `trying="row"`: the repeat whose rows are tried, the meaning of `.`."""
+    """With `trying="row"`: the repeat whose rows are tried, the meaning of `.`. With "entry": the list's name, or () for
+    the list of the question's own choices."""
 
     @property
     def here(self) -> ItemPath:
