@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zlib
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from datetime import timedelta
@@ -15,12 +14,12 @@ from typing import Any, TypeVar
 
 import msgspec
 import structlog
-import zstandard
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
+from server.compression import inflating, packing
 from server.moment import now
 from server.people.actor import Actor
 from server.refusals import refusal
@@ -33,10 +32,7 @@ from sync.transaction import transaction
 log = structlog.get_logger()
 T = TypeVar("T")
 
-PIECE_BYTES = 64 * 1024
-"""How much is inflated at a time, so that the size limit stops a bomb early."""
 ANSWERS_KEPT = timedelta(days=1)
-NESTING_MAX = 64
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -112,76 +108,17 @@ class Envelope:
                 message["headers"] = [*message["headers"], (b"x-request-id", ours.encode())]
             await send(message)
 
+        accepted = headers.get(b"accept-encoding", b"").decode("latin-1").lower()
         try:
             encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").lower()
             if encoding != "identity":
                 scope["headers"] = [
                     pair for pair in scope["headers"] if pair[0].lower() not in (b"content-encoding", b"content-length")
                 ]
-                receive = _inflating(receive, encoding)
-            await self.app(scope, receive, send_with_id)
+                receive = inflating(receive, encoding)
+            await self.app(scope, receive, packing(send_with_id, accepted))
         finally:
             request_id.reset(token)
-
-
-def _inflating(receive: Receive, encoding: str) -> Receive:
-    """Raises `request.encoding`, `request.corrupt` or `request.too_large` at the read, before anything is parsed."""
-    body: bytes | None = None
-
-    async def whole() -> Any:
-        nonlocal body
-        if body is not None:
-            return await receive()
-        packed = bytearray()
-        while True:
-            message: Any = await receive()
-            if message["type"] == "http.disconnect":
-                return message
-            packed += message.get("body", b"")
-            if len(packed) > settings.body_bytes_max:
-                raise refusal("request.too_large", limit_bytes=settings.body_bytes_max)
-            if not message.get("more_body"):
-                break
-        body = inflate(bytes(packed), encoding, settings.body_bytes_max)
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return whole
-
-
-def inflate(packed: bytes, encoding: str, limit: int) -> bytes:
-    """The plain body, never more than `limit` bytes in memory."""
-    plain = bytearray()
-    if encoding == "gzip":
-        gunzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        rest = packed
-        while rest and not gunzip.eof:
-            try:
-                plain += gunzip.decompress(rest, PIECE_BYTES)
-            except zlib.error:
-                raise refusal("request.corrupt") from None
-            if len(plain) > limit:
-                raise refusal("request.too_large", limit_bytes=limit)
-            rest = gunzip.unconsumed_tail
-        if not gunzip.eof or gunzip.unused_data:
-            raise refusal("request.corrupt")
-        return bytes(plain)
-    if encoding == "zstd":
-        # The stream reader stops a bomb in time but takes a cut frame for a whole one; the object knows the frame's end.
-        decompressor = zstandard.ZstdDecompressor(max_window_size=limit * 2)
-        reader, length = decompressor.stream_reader(packed), 0
-        try:
-            while piece := reader.read(PIECE_BYTES):
-                length += len(piece)
-                if length > limit:
-                    raise refusal("request.too_large", limit_bytes=limit)
-            frame = decompressor.decompressobj()
-            whole = frame.decompress(packed)
-        except zstandard.ZstdError:
-            raise refusal("request.corrupt") from None
-        if not frame.eof or frame.unused_data:
-            raise refusal("request.corrupt")
-        return whole
-    raise refusal("request.encoding")
 
 
 def problem(refused: Refusal) -> Response[ProblemDetails]:

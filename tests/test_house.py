@@ -12,7 +12,7 @@ ORDER = [
     "clocks", "issues", "callbacks", "tasks", "visits", "campaigns", "boards", "exports", "openrosa", "keeping", "demo",
 ]  # fmt: skip
 """A concept may import those before it, never those after it."""
-SPEAKS_LITESTAR = {"handlers", "pages", "phones", "door", "auth", "app", "wiring"}
+SPEAKS_LITESTAR = {"handlers", "pages", "phones", "door", "compression", "auth", "app", "wiring"}
 READS_ENVIRONMENT = {"server/settings.py", "piccolo_conf.py", "forms/conversion.py", "forms/xlsform.py"}
 """The converter's parent starts its child with an empty environment; it reads nothing from it."""
 SAYS_NOTHING = {

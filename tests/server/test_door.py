@@ -72,3 +72,10 @@ async def test_the_request_id_is_echoed_and_an_odd_one_replaced(donghu):
 async def test_an_unknown_address_is_a_problem_with_a_code(donghu):
     answer = await donghu.chen.client.get("/v1/nothing")
     assert (answer.status_code, answer.json()["code"]) == (404, "route.unknown")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+async def test_long_json_answers_are_packed_with_what_the_client_takes(donghu, encoding):
+    answer = await donghu.door.get("/schema/openapi.json", headers={"Accept-Encoding": encoding})
+    assert answer.headers["content-encoding"] == encoding
+    assert answer.json()["info"]["title"] == "Qifang 企访"
