@@ -71,7 +71,7 @@ def _flow(key: str, zh: str, en: str, **more: Row | dict[str, Any]) -> Rows:
 
 def _period() -> Rows:
     begins = "concat(${period_year}, '-', substr('01040710', (. - 1) * 2, . * 2), '-01')"
-    ends = "concat(${period_year} + floor(. div 4), '-', substr('04071001', (. - 1) * 2, . * 2), '-01')"
+    ends = "concat(${period_year} + int(. div 4), '-', substr('04071001', (. - 1) * 2, . * 2), '-01')"
     return together(
         enterprise(required=True),
         work_out("enterprise_name", "pulldata('enterprises', 'label', 'name', ${enterprise})"),
@@ -94,7 +94,7 @@ def _period() -> Rows:
             "报告期(季)",
             "Period: quarter",
             required=True,
-            default="string(floor((number(format-date(today() - 80, '%n')) + 2) div 3))",
+            default="string(int((number(format-date(today() - 80, '%n')) + 2) div 3))",
             check=Check(f"date({begins}) <= today()", "该季度尚未开始。", "This quarter has not begun."),
             advise=Check(f"date({ends}) <= today()", "该季度尚未结束。", "This quarter has not ended yet."),
         ),
