@@ -236,8 +236,71 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     ),
     # issues
     # callbacks
+    # tasks
+    "task.unknown": (404, "没有这项任务", "No such task"),
+    "task.state_unknown": (422, "没有这个状态:{state}。可选:{states}", "No such state: {state}. States: {states}"),
     # visits
+    "visit.unknown": (404, "没有这次走访", "No such visit"),
+    "visit.id_taken": (409, "走访编号已被占用,请换一个", "This visit id is taken; use another"),
+    "visit.done": (409, "这次走访已经完成,不能取消", "This visit has taken place and cannot be cancelled"),
+    "visit.channel_unknown": (
+        422,
+        "没有这种走访方式:{channel}。可选:{channels}",
+        "No such channel: {channel}. Channels: {channels}",
+    ),
+    "visit.period": (422, "起止日期有误:开始应不晚于结束", "The period does not fit: it starts after it ends"),
+    "symposium.unknown": (404, "没有这次座谈会", "No such symposium"),
+    "symposium.id_taken": (409, "座谈会编号已被占用,请换一个", "This symposium id is taken; use another"),
+    "symposium.kind_unknown": (
+        422,
+        "没有这种会议类型:{kind}。可选:{kinds}",
+        "No such kind of meeting: {kind}. Kinds: {kinds}",
+    ),
+    "symposium.nameless": (422, "请填写会议名称", "Give the meeting a name"),
+    "attendance.id_taken": (409, "签到编号已被占用,请换一个", "This attendance id is taken; use another"),
+    "attendance.too_many": (422, "一次会议最多 {limit} 人签到", "A meeting takes at most {limit} sign-ins"),
+    "attendance.nobody": (422, "请填写姓名", "Give the attendee's name"),
+    "attendance.word_unknown": (
+        422,
+        "{field} 不能是“{word}”。可选:{words}",
+        "{field} cannot be “{word}”. Words: {words}",
+    ),
     # campaigns
+    "campaign.unknown": (404, "没有这个活动", "No such campaign"),
+    "campaign.nameless": (422, "请填写活动名称", "Give the campaign a name"),
+    "round.unknown": (404, "该活动没有第 {n} 期", "The campaign has no round {n}"),
+    "round.dates": (422, "开始日期不能晚于截止日期", "The round opens after it closes"),
+    "round.opened": (409, "第 {n} 期已开启,名单已冻结", "Round {n} has been opened; its list is frozen"),
+    "round.not_open": (409, "第 {n} 期没有开启或已结束", "Round {n} is not open, or no longer"),
+    "round.form_expired": (
+        409,
+        "表单“{form}”的有效期已于 {valid_until} 届满,不能开启调查;请先续期并发布新版本",
+        "The approval of the form “{form}” ended on {valid_until}; renew it and publish a new version first",
+    ),
+    "round.form_retired": (409, "表单“{form}”已停用", "The form “{form}” is retired"),
+    "round.nobody": (422, "名单为空:没有符合条件的企业", "Nobody fits: the list of enterprises is empty"),
+    "round.too_many": (422, "名单过长,最多 {limit} 户", "The list is too long; the limit is {limit} enterprises"),
+    "round.population": (
+        422,
+        "请只用一种方式确定名单:企业编号、信用代码、培育库,或筛选条件",
+        "Choose the list in one way: enterprise ids, credit codes, a pool, or a filter",
+    ),
+    "round.enterprises_unknown": (
+        422,
+        "名单中有 {count} 户不在名录中:{first}",
+        "{count} of the list are in no registry: {first}",
+    ),
+    "slot.unknown": (404, "名单中没有这一户", "No such enterprise in this round"),
+    "slot.state_unknown": (422, "没有这个状态:{state}。可选:{states}", "No such state: {state}. States: {states}"),
+    "slot.filled": (409, "该企业本期已填报,谢谢", "This round has been answered for this enterprise already; thank you"),
+    "link.unknown": (404, "链接无效或已停用,请联系服务专员", "The link is not valid or was withdrawn; ask your commissioner"),
+    "link.expired": (410, "链接已过期,本期填报已结束", "The link has expired; this round is over"),
+    "link.too_often": (
+        429,
+        "操作过于频繁,请 {retry_after} 秒后再试",
+        "Too many requests; try again in {retry_after} seconds",
+    ),
+    "link.code_wrong": (403, "统一社会信用代码后四位不符", "The last four characters of the credit code do not match"),
 }
 
 

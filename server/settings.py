@@ -63,6 +63,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long an enrolment code for a phone can be used."""
     assignments_per_commissioner_max: int = 5
     """Enterprises per commissioner above which an assignment carries a warning."""
+    visit_interval_days: int = 30
+    """Visits to one enterprise closer together than this carry a warning (phone calls do not)."""
+    link_requests_per_minute: int = 30
+    """Requests one signed link may make in a minute."""
+    link_grace_days: int = 7
+    """How long after a round's last day its links still take late answers, unless the round says otherwise."""
     log_level: str = "info"
     """debug, info, warning or error."""
 

@@ -16,7 +16,7 @@ ROLES: dict[str, frozenset[str]] = {
     COMMISSIONER: frozenset(
         {
             "device.use", "enterprise.read", "enterprise.patch", "form.read", "record.submit", "record.amend", "record.read",
-            "visit.plan", "symposium.record", "task.do", "report.read", "issue.read", "issue.note", "issue.wait",
+            "visit.plan", "visit.read", "symposium.record", "task.do", "report.read", "issue.read", "issue.note", "issue.wait",
             "issue.withdraw", "issue.resolve_on_site", "issue.call_back", "campaign.read", "file.upload", "file.read",
         }
     ),
@@ -24,14 +24,14 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "enterprise.read", "form.read", "record.read", "report.read", "report.link", "issue.read", "issue.note",
             "issue.dispatch", "issue.refuse", "issue.return", "issue.merge", "issue.transfer", "issue.extend", "issue.resolve_on_site",
-            "routing.read", "campaign.read", "file.upload", "file.read",
+            "routing.read", "campaign.read", "visit.read", "file.upload", "file.read",
         }
     ),
     HANDLER: frozenset(
         {
             "device.use", "enterprise.read", "form.read", "report.read", "issue.read", "issue.note", "issue.sign", "issue.reply",
             "issue.contact", "issue.wait", "issue.request_return", "issue.request_extension", "routing.read", "file.upload",
-            "file.read",
+            "file.read", "visit.read",
         }
     ),
     REVIEWER: frozenset(
@@ -47,15 +47,16 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "enterprise.read", "enterprise.write", "enterprise.import", "enterprise.assign", "form.read", "record.read",
             "record.review", "report.read", "report.link", "issue.read", "issue.note", "issue.supervise", "issue.extend",
-            "issue.merge", "routing.read", "routing.write", "campaign.read", "campaign.run", "visit.read", "person.read",
-            "device.enrol", "device.revoke", "quarantine.judge", "audit.read", "file.upload", "file.read",
+            "issue.merge", "routing.read", "routing.write", "campaign.read", "campaign.run", "visit.read",
+            "symposium.record", "task.read", "person.read", "device.enrol", "device.revoke", "quarantine.judge", "audit.read",
+            "file.upload", "file.read",
         }
     ),
     COORDINATOR: frozenset(
         {
             "enterprise.read", "record.read", "report.read", "report.link", "issue.read", "issue.note", "issue.coordinate", "issue.close",
             "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend", "routing.read", "campaign.read", "person.read",
-            "file.read",
+            "file.read", "visit.read", "symposium.record", "task.read",
         }
     ),
     AUDITOR: frozenset(
