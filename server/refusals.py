@@ -226,7 +226,36 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     ),
     "form.media_too_many": (422, "附件最多 {limit} 个", "A form takes at most {limit} files"),
     # records
+    "record.unknown": (404, "没有这条记录", "No such record"),
+    "record.exists": (409, "这条记录已经收到过", "This record has been received already"),
+    "record.malformed": (
+        422,
+        "答案不是有效的 JSON,无法保存为记录",
+        "The answers are not valid JSON and cannot be kept as a record",
+    ),
+    "record.out_of_scope": (
+        403,
+        "该企业不在(或已不在)您的联系范围内;记录已保留,等待督办人员处理",
+        "The enterprise is not, or no longer, in your care; the record is kept for a supervisor to decide",
+    ),
+    "record.closed": (
+        409,
+        "记录已{state},不能再修改或撤回",
+        "The record is {state} and can no longer be changed or withdrawn",
+    ),
+    "record.not_reviewable": (
+        409,
+        "记录当前状态({state})不能审核",
+        "A record in this state ({state}) cannot be reviewed",
+    ),
+    "record.other_form": (422, "这条记录属于表单 {form}", "This record belongs to form {form}"),
     # reports
+    "report.unknown": (404, "没有这条诉求", "No such report"),
+    "report.source_unknown": (
+        422,
+        "没有这个来源:{source}。可选:{sources}",
+        "No such source: {source}. Sources: {sources}",
+    ),
     # routing
     # clocks
     "calendar.days": (
@@ -292,8 +321,16 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     ),
     "slot.unknown": (404, "名单中没有这一户", "No such enterprise in this round"),
     "slot.state_unknown": (422, "没有这个状态:{state}。可选:{states}", "No such state: {state}. States: {states}"),
-    "slot.filled": (409, "该企业本期已填报,谢谢", "This round has been answered for this enterprise already; thank you"),
-    "link.unknown": (404, "链接无效或已停用,请联系服务专员", "The link is not valid or was withdrawn; ask your commissioner"),
+    "slot.filled": (
+        409,
+        "该企业本期已填报,谢谢",
+        "This round has been answered for this enterprise already; thank you",
+    ),
+    "link.unknown": (
+        404,
+        "链接无效或已停用,请联系服务专员",
+        "The link is not valid or was withdrawn; ask your commissioner",
+    ),
     "link.expired": (410, "链接已过期,本期填报已结束", "The link has expired; this round is over"),
     "link.too_often": (
         429,

@@ -1,0 +1,200 @@
+"""What happens to a record after it came: amended, withdrawn, approved, returned; and sending one from a desk."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from msgspec import Meta, Raw, Struct
+
+from server.audit.actions import record_event
+from server.moment import now
+from server.people.actor import SYSTEM, Actor
+from server.records.submission import (
+    ATTACHMENTS_MAX,
+    INSERT_VERSION,
+    KIND,
+    Attachment,
+    Incoming,
+    Judgement,
+    Moment,
+    Submission,
+    SubmittedRecord,
+    as_text,
+    collected_at,
+    follow,
+    judge,
+    submit_records,
+)
+from server.records.tables import AMENDED, APPROVED, RECEIVED, RETURNED, WITHDRAWN, Record, RecordVersion
+from server.refusals import refusal
+from sync.feed import touch
+from sync.operations import OperationContext
+from sync.refusal import Refusal
+from sync.scopes import scopes_of
+from sync.transaction import executemany, is_postgres, transaction
+
+OPEN = (RECEIVED, RETURNED, AMENDED)
+"""States in which the author may still change or withdraw a record."""
+
+
+class Amendment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments of `record.amend`: the answers whole, as they should have been. A record keeps its form."""
+
+    form: str
+    version: str
+    answers: Raw
+    filled_at: Moment
+    attachments: Annotated[list[Attachment], Meta(max_length=ATTACHMENTS_MAX)] = []
+    note: Annotated[str, Meta(max_length=500)] = ""
+    """Why."""
+
+
+async def submit_record(actor: Actor, id: UUID, operation: UUID, args: Submission) -> SubmittedRecord:
+    """One record from a desk or through a link. Raises what `submit_records` refuses."""
+    actor.must("record.submit")
+    async with transaction():
+        (result,) = await submit_records(context_of(actor), [Incoming(id, operation, args)])
+        if isinstance(result, Refusal):
+            raise result
+    return result
+
+
+def context_of(actor: Actor) -> OperationContext:
+    """A desk has no device, and its clock is ours."""
+    return OperationContext(bureau=actor.bureau, person=actor.person, device=actor.device, received_at=now())
+
+
+async def amend_record(context: OperationContext, id: UUID, operation: UUID, args: Amendment) -> SubmittedRecord:
+    """A further version beside those before; it waits for review again.
+
+    Raises `record.unknown`, `record.closed` (approved or withdrawn meanwhile), `record.other_form` and what judging refuses.
+    """
+    async with transaction():
+        record = await _find_own(context, id)
+        _must_be_open(record)
+        if record.form_id != args.form:
+            raise refusal("record.other_form", form=record.form_id)
+        (judgement,) = await judge(context.bureau, [args])
+        if isinstance(judgement, Refusal):
+            raise judgement
+        collected = collected_at(context, args.filled_at)
+        await _store_amendment(context, record, operation, args, judgement)
+        amended = SubmittedRecord(
+            id=id,
+            bureau=context.bureau,
+            form_id=record.form_id,
+            version=args.version,
+            judgement=judgement,
+            enterprise=record.enterprise,
+            person=record.person,
+            device=context.device,
+            origin=record.origin,
+            received_at=context.received_at,
+            collected_at=collected,
+            clock_suspect=context.clock_suspect,
+            late_version=record.late_version,
+            campaign=record.campaign,
+            slot=record.slot,
+            visit=record.visit,
+            is_amendment=True,
+        )
+        touch(context.bureau, KIND, id)
+        await record_event(context, "record.amend", KIND, id, {"n": record.versions + 1})
+        await follow(context.bureau, [amended])
+    return amended
+
+
+async def _store_amendment(
+    context: OperationContext, record: Record, operation: UUID, args: Amendment, judgement: Judgement
+) -> None:
+    row = (
+        operation, context.bureau, record.id, record.versions + 1, judgement.published.id, context.person, context.device,
+        context.received_at, None, args.filled_at, collected_at(context, args.filled_at), judgement.body,
+        as_text(judgement.flaws), as_text(args.attachments), args.note,
+    )  # fmt: skip
+    await executemany(INSERT_VERSION, [row])
+    await Record.update(
+        {
+            Record.current: operation,
+            Record.versions: record.versions + 1,
+            Record.form_version: judgement.published.id,
+            Record.state: AMENDED,
+            Record.errors: judgement.count("error"),
+            Record.verifies: judgement.count("verify"),
+            Record.advises: judgement.count("advise"),
+        }
+    ).where(Record.id == record.id)
+
+
+async def withdraw_record(context: OperationContext, id: UUID, reason: str) -> None:
+    """The record stays, marked. What it reported goes on: a report is withdrawn at its issue."""
+    async with transaction():
+        record = await _find_own(context, id)
+        _must_be_open(record)
+        await Record.update({Record.state: WITHDRAWN, Record.review_reason: reason}).where(Record.id == id)
+        touch(context.bureau, KIND, id)
+        await record_event(context, "record.withdraw", KIND, id, {})
+
+
+async def approve_record(actor: Actor, id: UUID) -> None:
+    await _review(actor, id, APPROVED, "")
+
+
+async def return_record(actor: Actor, id: UUID, reason: str) -> None:
+    """Back to its author with a reason; an amendment brings it again."""
+    await _review(actor, id, RETURNED, reason)
+
+
+async def _review(actor: Actor, id: UUID, state: str, reason: str) -> None:
+    actor.must("record.review")
+    async with transaction():
+        record = await find_record(actor, id)
+        if record.state not in (RECEIVED, AMENDED):
+            raise refusal("record.not_reviewable", state=record.state)
+        await Record.update(
+            {
+                Record.state: state,
+                Record.review_reason: reason,
+                Record.reviewed_by: actor.person,
+                Record.reviewed_at: now(),
+            }
+        ).where(Record.id == id)
+        touch(actor.bureau, KIND, id)
+        verb = "record.approve" if state == APPROVED else "record.return"
+        await record_event(actor, verb, KIND, id, {"n": record.versions})
+
+
+async def find_record(actor: Actor, id: UUID) -> Record:
+    actor.must("record.read")
+    record = await Record.visible_to(actor).where(Record.id == id).first()
+    if record is None:
+        raise refusal("record.unknown")
+    return record
+
+
+async def versions_of(record: Record) -> list[RecordVersion]:
+    """All versions, the first one first."""
+    return await RecordVersion.objects().where(RecordVersion.record == record.id).order_by(RecordVersion.n)
+
+
+async def _find_own(context: OperationContext, id: UUID) -> Record:
+    """The author's own record, or one about an enterprise now in this person's care (a handover takes the records along)."""
+    record = await _locked().get((Record.bureau == context.bureau) & (Record.id == id))
+    if record is None:
+        raise refusal("record.unknown")
+    if record.person != context.person and context.person != SYSTEM and context.accepted_by is None:
+        scopes = await scopes_of(context.bureau, context.person)
+        if f"enterprise:{record.enterprise}" not in scopes:
+            raise refusal("record.unknown")
+    return record
+
+
+def _locked() -> Any:
+    """SQLite has one writer anyway, and says so loudly when asked to lock rows."""
+    return Record.objects().lock_rows() if is_postgres() else Record.objects()
+
+
+def _must_be_open(record: Record) -> None:
+    if record.state not in OPEN:
+        raise refusal("record.closed", state=record.state)

@@ -1,0 +1,318 @@
+"""Records coming in: judged in memory, written in bulk, then handed to whoever follows.
+
+The hot path of the product. Whatever the number of records, there is one statement for each table, one for each
+question asked of the database, and no ORM; what differs between phone, desk and link is only on whose behalf it happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from forms.evaluate import Evaluation, Flaw, evaluate
+from server.audit.actions import record_event
+from server.enterprises.tables import Enterprise
+from server.people.actor import SYSTEM, Actor, system_of
+from server.people.roles import BUREAU_WIDE, ROLES
+from server.questionnaires.library import Published, lists_for, load_version
+from server.records.tables import RECEIVED
+from server.refusals import refusal
+from server.settings import settings
+from sync.bulk import ids, one_of
+from sync.feed import touch_many
+from sync.operations import OperationContext
+from sync.refusal import Refusal
+from sync.scopes import scopes_of
+from sync.transaction import executemany, fetch, is_postgres
+
+KIND = "record"
+ATTACHMENTS_MAX = 100
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class Attachment(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A file the answers speak of. It may arrive later, or never: then it is listed as missing."""
+
+    id: UUID
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    sha256: Annotated[str, Meta(max_length=64)] = ""
+    is_lost: bool = False
+    """The phone no longer has it."""
+
+
+class Submission(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments of `record.submit`."""
+
+    form: str
+    version: str
+    answers: Raw
+    filled_at: Moment
+    """When the record was finished, by the device's clock."""
+    started_at: Moment | None = None
+    enterprise: UUID | None = None
+    origin: Literal["visit", "symposium", "campaign", "callback", "link", "desk"] = "visit"
+    attachments: Annotated[list[Attachment], Meta(max_length=ATTACHMENTS_MAX)] = []
+    campaign: UUID | None = None
+    slot: UUID | None = None
+    visit: UUID | None = None
+
+
+class Incoming(Struct, frozen=True):
+    """One record to take in: its own id, and that of the operation, which becomes the id of its first version."""
+
+    id: UUID
+    operation: UUID
+    args: Submission
+
+
+class Judgement(Struct, frozen=True):
+    """What was found about one body of answers. `evaluation` is None when the plain check sufficed."""
+
+    published: Published
+    body: str
+    flaws: list[Flaw]
+    evaluation: Evaluation | None
+
+    def count(self, level: str) -> int:
+        return sum(flaw.level == level and not flaw.explained for flaw in self.flaws)
+
+
+class SubmittedRecord(Struct, frozen=True, kw_only=True, dict=True):
+    """What followers get, inside the transaction that stores it. `is_amendment`: an earlier version of it was followed before."""
+
+    id: UUID
+    bureau: UUID
+    form_id: str
+    version: str
+    judgement: Judgement
+    enterprise: UUID | None
+    person: UUID
+    device: UUID | None
+    origin: str
+    received_at: datetime
+    collected_at: datetime
+    clock_suspect: bool
+    late_version: bool
+    campaign: UUID | None = None
+    slot: UUID | None = None
+    visit: UUID | None = None
+    is_amendment: bool = False
+
+    @cached_property
+    def answers(self) -> dict[str, Any]:
+        """Empty for answers that are no object."""
+        evaluation = self.judgement.evaluation
+        answers = evaluation.answers if evaluation is not None else msgspec.json.decode(self.judgement.body)
+        return answers if isinstance(answers, dict) else {}
+
+
+Follower = Callable[[Actor, list[SubmittedRecord]], Awaitable[None]]
+_followers: list[Follower] = []
+
+
+def on_submitted(follower: Follower) -> None:
+    """Called with all records of a batch, in the order they came, as the product's own hand; what it raises undoes the batch."""
+    if follower not in _followers:
+        _followers.append(follower)
+
+
+async def follow(bureau: UUID, records: list[SubmittedRecord]) -> None:
+    for follower in _followers:
+        await follower(system_of(bureau), records)
+
+
+async def submit_records(context: OperationContext, incoming: Sequence[Incoming]) -> list[SubmittedRecord | Refusal]:
+    """One answer per record; a refused one holds up no other. Must run inside a transaction.
+
+    Refusals: `permission.missing`, `form.version_unknown`, `record.out_of_scope`, `record.exists`, `record.malformed`.
+    """
+    refused = await _refuse(context, incoming)
+    judgements = await judge(context.bureau, [one.args for one in incoming])
+    current = {
+        row[0]: row[1] for row in await fetch("SELECT form_id, current FROM form WHERE bureau = $1", [context.bureau])
+    }
+    results: list[SubmittedRecord | Refusal] = []
+    taken: list[tuple[Incoming, SubmittedRecord]] = []
+    for one, judgement in zip(incoming, judgements, strict=True):
+        no = refused.get(one.id) or (judgement if isinstance(judgement, Refusal) else None)
+        if no is not None:
+            results.append(no)
+            continue
+        assert isinstance(judgement, Judgement)
+        record = _accept(context, one, judgement, current.get(one.args.form) != judgement.published.id)
+        refused[one.id] = refusal("record.exists")  # a second one of this id in the same batch
+        taken.append((one, record))
+        results.append(record)
+    if taken:
+        await _store(context, taken)
+        await follow(context.bureau, [record for _, record in taken])
+    return results
+
+
+async def _refuse(context: OperationContext, incoming: Sequence[Incoming]) -> dict[UUID, Refusal]:
+    """Who may not, what is taken already, and whose enterprise is not (or no longer) in this person's care."""
+    refused: dict[UUID, Refusal] = {}
+    found = await fetch(f"SELECT id FROM record WHERE id IN {one_of(1)}", [ids(one.id for one in incoming)])
+    for row in found:
+        refused[UUID(str(row[0]))] = refusal("record.exists")
+    roles = await _roles_of(context)
+    if roles is not None and not any("record.submit" in ROLES[role] for role in roles):
+        return {one.id: refusal("permission.missing", permission="record.submit") for one in incoming}
+    about = {one.args.enterprise for one in incoming if one.args.enterprise is not None}
+    if not about:
+        return refused
+    if roles is None or any(role in BUREAU_WIDE and "record.submit" in ROLES[role] for role in roles):
+        known = await Enterprise.select(Enterprise.id).where(
+            Enterprise.bureau == context.bureau, Enterprise.id.is_in(list(about))
+        )
+        reached = {row["id"] for row in known}
+    else:
+        scopes = await scopes_of(context.bureau, context.person)
+        reached = {enterprise for enterprise in about if f"enterprise:{enterprise}" in scopes}
+    for one in incoming:
+        if one.args.enterprise is not None and one.args.enterprise not in reached:
+            refused.setdefault(one.id, refusal("record.out_of_scope"))
+    return refused
+
+
+async def _roles_of(context: OperationContext) -> list[str] | None:
+    """Roles in force now; None when nothing is to be asked: the product itself, or a supervisor's acceptance."""
+    if context.person == SYSTEM or context.accepted_by is not None:
+        return None
+    found = await fetch(
+        "SELECT role FROM role_grant WHERE bureau = $1 AND person = $2 AND revoked_at IS NULL",
+        [context.bureau, context.person],
+    )
+    return [row[0] for row in found]
+
+
+async def judge(bureau: UUID, submissions: Sequence[Any]) -> list[Judgement | Refusal]:
+    """Evaluates answers against the version each names. Needs `form`, `version`, `answers` and `filled_at` of each."""
+    versions: dict[tuple[str, str], Published | None] = {}
+    waiting: dict[UUID, list[tuple[int, Any]]] = {}
+    results: list[Any] = [None] * len(submissions)
+    bodies: list[str] = [""] * len(submissions)
+    for at, one in enumerate(submissions):
+        key = (one.form, one.version)
+        if key not in versions:
+            versions[key] = await load_version(bureau, *key)
+        published = versions[key]
+        if published is None:
+            results[at] = refusal("form.version_unknown", form=one.form, version=one.version)
+            continue
+        raw = bytes(one.answers)
+        try:
+            bodies[at] = raw.decode()
+            if published.plain is not None and published.plain(raw):
+                results[at] = Judgement(published, bodies[at], [], None)
+            else:
+                waiting.setdefault(published.id, []).append((at, msgspec.json.decode(raw)))
+        except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
+            results[at] = refusal("record.malformed")
+    for published in {one.id: one for one in versions.values() if one is not None}.values():
+        several = waiting.get(published.id, [])
+        lists = await lists_for(published, [answers for _, answers in several]) if several else {}
+        for at, answers in several:
+            filled = submissions[at].filled_at.astimezone(settings.timezone)
+            evaluation = evaluate(published.compiled, answers, now=filled, lists=lists)
+            results[at] = Judgement(published, bodies[at], evaluation.flaws, evaluation)
+    return results
+
+
+def collected_at(context: OperationContext, filled_at: datetime) -> datetime:
+    return min(context.corrected(filled_at), context.received_at)
+
+
+def _accept(context: OperationContext, one: Incoming, judgement: Judgement, late: bool) -> SubmittedRecord:
+    args = one.args
+    return SubmittedRecord(
+        id=one.id,
+        bureau=context.bureau,
+        form_id=args.form,
+        version=args.version,
+        judgement=judgement,
+        enterprise=args.enterprise,
+        person=context.person,
+        device=context.device,
+        origin=args.origin,
+        received_at=context.received_at,
+        collected_at=collected_at(context, args.filled_at),
+        clock_suspect=context.clock_suspect,
+        late_version=late,
+        campaign=args.campaign,
+        slot=args.slot,
+        visit=args.visit,
+    )
+
+
+RECORD_COLUMNS = (
+    "id, bureau, form_id, form_version, enterprise, person, device, origin, state, current, received_at, collected_at,"
+    " clock_suspect, late_version, errors, verifies, advises, campaign, slot, visit"
+)
+VERSION_COLUMNS = (
+    "id, bureau, record, n, form_version, person, device, received_at, started_at, filled_at, collected_at,"
+    " body, flaws, attachments, note"
+)
+_INSERT_RECORD = (
+    f"INSERT INTO record ({RECORD_COLUMNS}, versions, review_reason)"
+    f" VALUES ({', '.join(f'${n}' for n in range(1, 21))}, 1, '')"
+)
+INSERT_VERSION = f"INSERT INTO record_version ({VERSION_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, 16))})"
+
+
+async def _store(context: OperationContext, taken: list[tuple[Incoming, SubmittedRecord]]) -> None:
+    """Raw SQL, two statements for any number of records: this is where phones come online at 18:00."""
+    cell = _cell()
+    shared = [cell(context.bureau), cell(context.person), cell(context.device), cell(context.received_at)]
+    bureau, person, device, received = shared
+    records, versions = [], []
+    for one, record in taken:
+        judgement = record.judgement
+        collected = cell(record.collected_at)
+        version, form_version, id = cell(one.operation), cell(judgement.published.id), cell(one.id)
+        records.append(
+            (
+                id, bureau, record.form_id, form_version, cell(record.enterprise), person, device, record.origin, RECEIVED,
+                version, received, collected, record.clock_suspect, record.late_version, judgement.count("error"),
+                judgement.count("verify"), judgement.count("advise"), cell(record.campaign), cell(record.slot),
+                cell(record.visit),
+            )
+        )  # fmt: skip
+        versions.append(
+            (
+                version, bureau, id, 1, form_version, person, device, received, cell(one.args.started_at),
+                cell(one.args.filled_at), collected, judgement.body, as_text(judgement.flaws),
+                as_text(one.args.attachments), "",
+            )
+        )  # fmt: skip
+    await executemany(_INSERT_RECORD, records)
+    await executemany(INSERT_VERSION, versions)
+    touch_many(context.bureau, KIND, [one.id for one, _ in taken])
+    for one, record in taken:
+        details = {"form": record.form_id, "version": record.version}
+        await record_event(context, "record.submit", KIND, one.id, details)
+
+
+def as_text(items: Sequence[Any]) -> str:
+    return msgspec.json.encode(items).decode() if items else "[]"
+
+
+def _cell() -> Callable[[Any], Any]:
+    """How a value is handed to the driver: as it is on PostgreSQL, as the text Piccolo stores on SQLite."""
+    return _as_is if is_postgres() else _as_stored
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _as_stored(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(" ")
+    return None if value is None else str(value)
