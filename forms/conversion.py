@@ -1,13 +1,14 @@
 """The converting process: `python -m forms.conversion` reads a request on stdin and writes an outcome on stdout.
 
 Workbooks come from outside, and pyxform and openpyxl were not written against hostile ones. So they run in a process of
-their own, with a limit on processor time, wall clock and memory, without our environment (no secret reaches it), and
-without leave to write files. What it answers is plain data.
+their own, with a limit on processor time, wall clock, memory and the size of files it writes, without our environment (no
+secret reaches it), and with a temporary folder that is gone afterwards. What it answers is plain data.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import os
 import resource
@@ -15,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 from msgspec import Struct
@@ -25,10 +27,12 @@ from forms.workbook.outcome import Outcome
 
 _COMMAND = (sys.executable, "-E", "-s", "-B", "-m", "forms.conversion")
 _HOME = Path(__file__).parents[1]
-_ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONUTF8": "1"}
 _OUT_OF_TIME = (-9, -24)
 """Killed by us, or by the kernel for its processor time (SIGKILL, SIGXCPU)."""
 _OUT_OF_MEMORY = 86
+
+
+_log = logging.getLogger(__name__)
 
 
 class Request(Struct):
@@ -41,44 +45,52 @@ def run(content: bytes, files: Mapping[str, bytes], limits: Limits) -> Outcome:
     """Convert in a child process and wait for it."""
     request = msgspec.msgpack.encode(Request(content, dict(files), limits))
     try:
-        done = subprocess.run(  # noqa: S603
-            _COMMAND,
-            input=request,
-            capture_output=True,
-            timeout=limits.seconds,
-            cwd=_HOME,
-            env=_ENVIRONMENT,
-            check=False,
-        )
+        with TemporaryDirectory(prefix="qifang-form-") as folder:
+            done = subprocess.run(  # noqa: S603
+                _COMMAND,
+                input=request,
+                capture_output=True,
+                timeout=limits.seconds,
+                cwd=_HOME,
+                env=_environment(folder),
+                check=False,
+            )
     except subprocess.TimeoutExpired:
         return _failed(-9, limits)
-    return _read(done.returncode, done.stdout, limits)
+    return _read(done.returncode, done.stdout, done.stderr, limits)
 
 
 async def run_async(content: bytes, files: Mapping[str, bytes], limits: Limits) -> Outcome:
     """The same without blocking the event loop. A cancelled request takes its process with it."""
     request = msgspec.msgpack.encode(Request(content, dict(files), limits))
-    process = await asyncio.create_subprocess_exec(
-        *_COMMAND,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        cwd=_HOME,
-        env=_ENVIRONMENT,
-    )
-    try:
-        output, _ = await asyncio.wait_for(process.communicate(request), limits.seconds)
-    except TimeoutError:
-        return _failed(-9, limits)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return _read(process.returncode, output, limits)
+    with TemporaryDirectory(prefix="qifang-form-") as folder:
+        process = await asyncio.create_subprocess_exec(
+            *_COMMAND,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=_HOME,
+            env=_environment(folder),
+        )
+        try:
+            output, said = await asyncio.wait_for(process.communicate(request), limits.seconds)
+        except TimeoutError:
+            return _failed(-9, limits)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    return _read(process.returncode, output, said, limits)
 
 
-def _read(code: int | None, output: bytes, limits: Limits) -> Outcome:
+def _environment(folder: str) -> dict[str, str]:
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", "TMPDIR": folder}
+
+
+def _read(code: int | None, output: bytes, said: bytes, limits: Limits) -> Outcome:
     if code != 0:
+        # The author hears that the workbook cannot be converted; what broke, and where, is for whoever runs the server.
+        _log.error("the converter ended with %s: %s", code, said[-4000:].decode(errors="replace"))
         return _failed(code or 0, limits)
     return msgspec.msgpack.decode(output, type=Outcome)
 
@@ -114,12 +126,12 @@ def _reason(code: int, limits: Limits) -> Complaint:
 
 
 def _confine(limits: Limits) -> None:
-    """What this process may use from here on. Exceeding the first two kills it; the last makes writing files fail."""
+    """What this process may use from here on. Exceeding the first kills it; beyond the others, asking fails."""
     seconds = math.ceil(limits.seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_mib * MIB, limits.memory_mib * MIB))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits.uncompressed_bytes, limits.uncompressed_bytes))
 
 
 def main() -> int:
