@@ -17,7 +17,8 @@ from forms.engine.check import REASONS, Checker
 from forms.engine.compiled import CompiledForm, compile_form
 from forms.engine.evaluation import Evaluation, Flaw
 from forms.engine.fill import fill_answers
-from forms.engine.frames import NO_ANSWERS, Env, Frame, Row, Table, settle_all
+from forms.engine.frames import NO_ANSWERS, Frame, settle_all
+from forms.engine.surroundings import Env, Row, Table
 
 
 def evaluate(

@@ -7,7 +7,8 @@ from typing import Any
 from forms.definition import Check, Level, Question, Texts
 from forms.engine.answers import same_answer, to_json
 from forms.engine.evaluation import Evaluation, Flaw
-from forms.engine.frames import IRRELEVANT, MAX_ROWS, Compiled, Env, Frame, NotGiven, Step
+from forms.engine.frames import IRRELEVANT, MAX_ROWS, Compiled, Frame, Step
+from forms.engine.surroundings import Env, NotGiven
 from forms.language.values import is_empty, to_names, to_whole
 
 REASONS = "_reasons"

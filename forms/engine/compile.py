@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from forms.definition import Form, Question, Repeat, Texts
-from forms.engine.frames import IRRELEVANT, UNSETTLED, Compiled, Env, Frame, NotGiven, Row, Shape, Step, settle
+from forms.engine.frames import IRRELEVANT, UNSETTLED, Compiled, Frame, Shape, Step, settle
 from forms.engine.names import (
     FormIndex,
     InEntry,
@@ -24,6 +24,7 @@ from forms.engine.names import (
     choice_question,
     locate,
 )
+from forms.engine.surroundings import Env, NotGiven, Row
 from forms.expression import Call, ExpressionError, Here, Negate, Node, Number, Operation, Path, Text
 from forms.functions import FUNCTIONS
 from forms.language.dates import as_moment, decimal_date_time, decimal_time, format_moment
@@ -69,7 +70,10 @@ def _random_text(env: Env, length: Any) -> str:
 
 
 def _pull(env: Env, name: str, column: str, key: str, value: Any) -> str:
-    found = env.table(name).by(key).get(to_text(value))
+    wanted = to_text(value)
+    if not wanted:
+        return ""  # nothing chosen yet: the list need not be at hand to say so
+    found = env.table(name).by(key).get(wanted)
     return found[0].get(column, "") if found else ""
 
 
@@ -235,10 +239,12 @@ class Compiler:
         filters = [trying.value(test) for test in rest]
 
         def find(frame: Frame, env: Env, tried: Any) -> list[Row]:
+            wanted = "" if key is None else key(frame, env, tried)
+            if key is not None and wanted == "" and not env.has(name):
+                return []  # nothing chosen yet: the list need not be at hand to say so
             table = env.table(name)
             found: list[Row] = table
             if key is not None:
-                wanted = key(frame, env, tried)
                 if isinstance(wanted, str):
                     found = table.by(column).get(wanted, [])
                 else:

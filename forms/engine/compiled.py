@@ -8,9 +8,10 @@ from typing import Any
 from forms.definition import ChoiceList, Expression, Form, Question, Repeat
 from forms.engine.answers import loader
 from forms.engine.compile import Compiler, pick_text
-from forms.engine.frames import Compiled, Env, Frame, Shape, Step, Table
+from forms.engine.frames import Compiled, Frame, Shape, Step
 from forms.engine.names import FormIndex, ItemPath, Standing
 from forms.engine.order import dependencies, ordered, within
+from forms.engine.surroundings import Env, Table
 from forms.expression import Call, Node, Text
 from forms.functions import FUNCTIONS
 from forms.language.values import to_truth

@@ -10,8 +10,9 @@ from msgspec import Struct
 from forms.definition import Expression, Level, Texts
 from forms.engine.compile import pick_text
 from forms.engine.compiled import CompiledForm
-from forms.engine.frames import IRRELEVANT, Env, Frame, NotGiven
+from forms.engine.frames import IRRELEVANT, Frame
 from forms.engine.names import ItemPath
+from forms.engine.surroundings import Env, NotGiven
 from forms.language.values import to_text
 
 _OUTPUT = re.compile(r"\$\{[^{}]*\}")

@@ -7,7 +7,8 @@ from typing import Any
 from forms.definition import Question
 from forms.engine.answers import default_value, is_nothing, moment_text, to_json
 from forms.engine.compiled import CompiledForm
-from forms.engine.frames import IRRELEVANT, MAX_ROWS, UNSETTLED, Env, Frame, NotGiven, Shape, Step, settle
+from forms.engine.frames import IRRELEVANT, MAX_ROWS, UNSETTLED, Frame, Shape, Step, settle
+from forms.engine.surroundings import Env, NotGiven
 from forms.language.values import is_empty, to_names, to_whole
 
 MAX_ROUNDS = 12
@@ -163,4 +164,7 @@ def _relevant_only(frame: Frame, env: Env) -> dict[str, Any]:
             raw = frame.dicts[step.group].get(step.name)
             if not is_nothing(raw):
                 kept[step.group][step.name] = raw
+    for group, name, _ in reversed(frame.shape.groups):
+        if kept[group].get(name) == {}:
+            del kept[group][name]
     return kept[0]
