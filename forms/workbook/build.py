@@ -16,6 +16,7 @@ from forms.complaint import Complaint
 from forms.definition import ChoiceList, Form, Item, Source, questions
 from forms.workbook import verdicts
 from forms.workbook.cells import Sheet, Workbook, read_workbook
+from forms.workbook.choosing import ListFinder
 from forms.workbook.door import Limits, of_file
 from forms.workbook.entities import read_entities
 from forms.workbook.lines import Findings, SheetLines, default_language
@@ -104,11 +105,12 @@ def _read_form(workbook: Workbook, xform: str, files: Mapping[str, bytes], findi
     languages = _languages(lines, default)
     lists = read_lists(lines["choices"], lines["settings"])
     external = read_lists(lines["external_choices"], lines["settings"])
-    reader = QuestionReader(lists, external, _dynamic_defaults(lines["survey"]), languages, findings)
+    choosing = ListFinder(lists, external)
+    reader = QuestionReader(choosing, _dynamic_defaults(lines["survey"]), languages)
     items = SurveyReader(lines["survey"], reader, findings).read()
     _check_content(items, lines["survey"], findings)
-    lists = _with_instances(reader.lists, xform)
-    check_files(lists, files, reader.list_sources, findings)
+    lists = _with_instances(choosing.lists, xform)
+    check_files(lists, files, choosing.sources, findings)
     return Form(
         id=settings.id,
         version=settings.version,
@@ -117,7 +119,7 @@ def _read_form(workbook: Workbook, xform: str, files: Mapping[str, bytes], findi
         languages=languages,
         default_language=default,
         lists=lists,
-        entities=read_entities(lines["entities"], lines["survey"], items, findings),
+        entities=read_entities(lines["entities"], lines["survey"], items),
         header=settings.header,
         instance_name=settings.instance_name,
         style=settings.style,

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-from forms.definition import EntityDeclaration, Item, questions
+from forms.definition import EntityDeclaration, Item, Question, Repeat, questions
 from forms.expression import Node, Ref
-from forms.workbook.lines import Findings, Line, SheetLines
-from forms.workbook.survey import repeat_above
+from forms.workbook.lines import NAME, Line, SheetLines
 
 _COLUMNS = ("label", "entity_id", "create_if", "update_if")
 
 
-def read_entities(
-    entities: SheetLines, survey: SheetLines, items: tuple[Item, ...], findings: Findings
-) -> tuple[EntityDeclaration, ...]:
+def read_entities(entities: SheetLines, survey: SheetLines, items: tuple[Item, ...]) -> tuple[EntityDeclaration, ...]:
     """One declaration per filled row. Names and scopes that ODK's specification forbids are pyxform's to refuse."""
     entities.check_headers()
+    _check_names(entities, survey)
     lines = [line for line in entities if line.row.cells]
     paths_by_row = {question.source.row: question.path for question in questions(items)}
     saved = _saved(survey, paths_by_row, [line.get("list_name") for line in lines])
     return tuple(_declaration(line, items, saved.get(line.get("list_name"), {})) for line in lines)
+
+
+def _check_names(entities: SheetLines, survey: SheetLines) -> None:
+    """Names as the entities specification wants them; Chinese is allowed."""
+    for line in entities:
+        name = line.get("list_name")
+        if not NAME.fullmatch(name) or "." in name or name.startswith("__"):
+            line.complain(
+                "form.bad_entity_name",
+                "list_name",
+                f"“{name}”不能做实体清单的名字",
+                f"“{name}” cannot name an entity list",
+                "字母或汉字开头，不用句点和双下划线 / begin with a letter; no full stop, no leading __",
+            )
+    for line in survey:
+        name = line.get("save_to").rpartition("#")[2]
+        if name and (not NAME.fullmatch(name) or name.startswith("__") or name.lower() in ("name", "label")):
+            line.complain(
+                "form.bad_entity_name",
+                "save_to",
+                f"“{name}”不能做实体属性的名字",
+                f"“{name}” cannot name a property of an entity",
+                f"{name.strip('_')}_1",
+            )
 
 
 def _saved(
@@ -86,4 +108,18 @@ def refs(node: Node) -> set[str]:
         for part in value if isinstance(value, tuple) else (value,):
             if hasattr(part, "__struct_fields__"):
                 found |= refs(part)
+    return found
+
+
+def repeat_above(items: tuple[Item, ...], path: tuple[str, ...]) -> tuple[str, ...]:
+    """Path of the innermost repeat that holds the question at `path`; () when none does."""
+    found: tuple[str, ...] = ()
+    level = items
+    for depth, name in enumerate(path, start=1):
+        item = next((one for one in level if one.name == name), None)
+        if item is None or isinstance(item, Question):
+            break
+        if isinstance(item, Repeat):
+            found = path[:depth]
+        level = item.children
     return found

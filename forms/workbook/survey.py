@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from forms.definition import Group, Item, Question, Repeat
+from forms.definition import Group, Item, Repeat
 from forms.workbook.lines import NAME, Findings, Line, SheetLines
 from forms.workbook.question import QuestionReader
 from forms.workbook.vocabulary import CONTROLS, REFUSED, knows_appearance, select_of, similar_type, type_of
@@ -12,11 +12,13 @@ from forms.workbook.vocabulary import CONTROLS, REFUSED, knows_appearance, selec
 MAX_DEPTH = 30
 """Groups within groups. Answers nest as deeply as this, and every reader of JSON has a limit."""
 RESERVED = {
-    "meta": "表单元数据 / the form's metadata",
-    "_id": "循环行的编号 / the id of a repeat's row",
-    "instanceID": "记录编号 / the record's id",
-    "instanceName": "记录名称 / the record's name",
+    "meta": ("表单元数据", "the form's metadata"),
+    "_id": ("循环行的编号", "the id of a repeat's row"),
+    "_reasons": ("核实时写的原因", "reasons written when verifying"),
+    "instanceID": ("记录编号", "the record's id"),
+    "instanceName": ("记录名称", "the record's name"),
 }
+_UNDERSCORES = ("以两个下划线开头", "it begins with two underscores")
 
 
 class _Open(Struct):
@@ -85,7 +87,7 @@ class SurveyReader:
         select, plain = select_of(written), type_of(written)
         if select is None and plain is None:
             self._unknown_type(line, written)
-            return
+            plain = "text"  # so that what refers to this question is not complained of as well
         name = self._name(line, plain or "")
         if not name:
             return
@@ -225,8 +227,8 @@ class SurveyReader:
             line.complain(
                 "form.reserved_name",
                 "name",
-                f"“{name}”是保留名：{RESERVED.get(name, '双下划线')}",
-                f"“{name}” is reserved: {RESERVED.get(name, 'two underscores')}",
+                f"“{name}”是保留名：{RESERVED.get(name, _UNDERSCORES)[0]}",
+                f"“{name}” is reserved: {RESERVED.get(name, _UNDERSCORES)[1]}",
                 name.strip("_") + "_1",
             )
             return ""
@@ -286,17 +288,3 @@ class SurveyReader:
                     f"不认识外观“{word}”",
                     f"the appearance “{word}” is unknown",
                 )
-
-
-def repeat_above(items: tuple[Item, ...], path: tuple[str, ...]) -> tuple[str, ...]:
-    """Path of the innermost repeat that holds the question at `path`; () when none does."""
-    found: tuple[str, ...] = ()
-    level = items
-    for depth, name in enumerate(path, start=1):
-        item = next((one for one in level if one.name == name), None)
-        if item is None or isinstance(item, Question):
-            break
-        if isinstance(item, Repeat):
-            found = path[:depth]
-        level = item.children
-    return found
