@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 
-
 def _system_time() -> datetime:
     return datetime.now(UTC)
 

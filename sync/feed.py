@@ -16,7 +16,7 @@ import msgspec
 from sync.bulk import as_json, rows
 from sync.configuration import now
 from sync.operations import kind_of
-from sync.transaction import defer, execute, fetch
+from sync.transaction import defer, execute, fetch, transaction
 
 FLUSH_ORDER = 100  # after audit and everything else: every writer of the bureau waits for the row locked here
 
@@ -168,3 +168,32 @@ async def _write_grant(change: GrantChange, seq: int) -> None:
         "INSERT INTO sync_grant (bureau, person, scope, generation, granted) VALUES ($1, $2, $3, $4, $5)",
         [*key, generation, seq],
     )
+
+
+async def rotate_epoch(bureau: UUID) -> UUID:
+    """Begin a new history, as after a restore from a backup: every phone reconciles, keeping its unsent work."""
+    epoch = uuid4()
+    await execute("UPDATE sync_head SET epoch = $2 WHERE bureau = $1", [bureau, epoch])
+    return epoch
+
+
+async def collect_tombstones(bureau: UUID, upto: int) -> None:
+    """Forget rows that went before this number; a phone that has not read that far reconciles."""
+    async with transaction():
+        await execute("UPDATE sync_head SET floor = $2 WHERE bureau = $1 AND floor < $2", [bureau, upto])
+        await execute("DELETE FROM sync_feed WHERE bureau = $1 AND op <> 'put' AND seq <= $2", [bureau, upto])
+
+
+async def current_id(bureau: UUID, kind: str, id: UUID) -> UUID:
+    """Where a row lives now: itself, or at the end of the merges it went through."""
+    seen = {id}
+    while True:
+        found = await fetch(
+            "SELECT redirect_to FROM sync_feed"
+            " WHERE bureau = $1 AND kind = $2 AND id = $3 AND op = 'redirect' ORDER BY seq DESC LIMIT 1",
+            [bureau, kind, id],
+        )
+        if not found or found[0]["redirect_to"] in seen:
+            return id
+        id = found[0]["redirect_to"]
+        seen.add(id)

@@ -114,7 +114,7 @@ class EventTime(msgspec.Struct, frozen=True):
     marked: str | None = None
 
 
-class Operation(msgspec.Struct, Generic[A], frozen=True):
+class Operation(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
     """One thing a phone did, with its arguments decoded."""
 
     id: UUID

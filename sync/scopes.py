@@ -1,7 +1,10 @@
 """Named groups of rows, and who holds them: the only thing that decides what a phone may see."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
+from sync.bulk import ids as json_ids
+from sync.bulk import one_of
 from sync.feed import FLUSH_ORDER, GrantChange, flush
 from sync.transaction import defer, fetch
 
@@ -34,4 +37,17 @@ async def holders_of(bureau: UUID, scope: str) -> set[UUID]:
     found = await fetch(
         "SELECT person FROM sync_grant WHERE bureau = $1 AND scope = $2 AND revoked IS NULL", [bureau, scope]
     )
-    return {UUID(str(row["person"])) for row in found}
+    return {row["person"] for row in found}
+
+
+async def visible_ids(bureau: UUID, person: UUID, kind: str, ids: Iterable[UUID]) -> set[UUID]:
+    """Which of these rows are in a scope this person holds, by what has been committed."""
+    found = await fetch(
+        "SELECT DISTINCT sync_feed.id AS id FROM sync_feed JOIN sync_grant"
+        " ON sync_grant.bureau = sync_feed.bureau AND sync_grant.scope = sync_feed.scope"
+        " AND sync_grant.person = $2 AND sync_grant.revoked IS NULL"
+        f" WHERE sync_feed.bureau = $1 AND sync_feed.kind = $3 AND sync_feed.id IN {one_of(4)}"
+        " AND sync_feed.op = 'put'",
+        [bureau, person, kind, json_ids(ids)],
+    )
+    return {row["id"] for row in found}

@@ -13,6 +13,6 @@ def test_the_migration_carries_the_same_statements_as_the_library():
     migration = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(migration)
     assert migration.TABLES == tables.TABLES
-    assert migration.NAMES == list(tables.NAMES)
+    assert list(tables.NAMES) == migration.NAMES
     compressed = [f"ALTER TABLE {name} ALTER COLUMN body SET COMPRESSION lz4" for name in migration.COMPRESSED]
     assert tables.statements(postgres=True) == [*tables.TABLES, *compressed]

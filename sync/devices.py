@@ -1,0 +1,165 @@
+"""Installations: enrolled once by a code, known by a token, forked when two of them claim one identity.
+
+Device ids and tokens are derived (from the code and the incarnation, with the server's secret), so that an answer lost
+on the way is simply given again. Only hashes are stored.
+"""
+
+import base64
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+import msgspec
+
+from sync import refusal
+from sync.configuration import now, seal
+from sync.identity import named_id
+from sync.scopes import grant, person_scope
+from sync.transaction import execute, fetch, transaction
+from sync.wire import EnrolResponse
+
+CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no 0 O 1 I
+CODE_LETTERS = 12
+CODE_VALID_FOR = timedelta(days=3)
+INCARNATION_CHARS_MAX = 200
+NAME_CHARS_MAX = 100
+
+
+class DeviceContext(msgspec.Struct, frozen=True):
+    """The device that is asking, as its token proved it."""
+
+    bureau: UUID
+    device: UUID
+    person: UUID
+    incarnation: str
+    last_pull_at: datetime | None = None
+
+
+class Device(msgspec.Struct, frozen=True):
+    """One line of a list of devices."""
+
+    id: UUID
+    person: UUID
+    name: str
+    parent: UUID | None
+    have_n: int
+    enrolled_at: datetime
+    last_pull_at: datetime | None
+    last_push_at: datetime | None
+    revoked_at: datetime | None
+    clock_offset_seconds: int | None
+
+
+def hash_secret(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _token_of(bureau: UUID, device: UUID) -> str:
+    return base64.urlsafe_b64encode(seal("token", bureau.bytes + device.bytes)).decode().rstrip("=")
+
+
+async def issue_code(bureau: UUID, person: UUID, *, valid_for: timedelta = CODE_VALID_FOR) -> str:
+    """A one-time code to read out or to show as a QR code; only its hash is kept."""
+    code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LETTERS))
+    await execute(
+        "INSERT INTO sync_code (code_hash, bureau, person, expires_at) VALUES ($1, $2, $3, $4)",
+        [hash_secret(code), bureau, person, now() + valid_for],
+    )
+    return code
+
+
+async def enrol(code: str, incarnation: str, name: str = "") -> EnrolResponse:
+    """Trade a code for a device. The same installation may ask again if the answer was lost; nobody else may."""
+    code_hash = hash_secret(code.strip().upper().replace("-", ""))
+    if not incarnation or len(incarnation) > INCARNATION_CHARS_MAX:
+        raise refusal.malformed("$.incarnation")
+    device = named_id("device", code_hash, incarnation)
+    async with transaction():
+        found = await fetch(
+            "UPDATE sync_code SET device = $2 WHERE code_hash = $1"
+            " AND (device = $2 OR (device IS NULL AND expires_at > $3)) RETURNING bureau, person",
+            [code_hash, device, now()],
+        )
+        if not found:
+            raise refusal.code_invalid()
+        bureau, person = found[0]["bureau"], found[0]["person"]
+        token = _token_of(bureau, device)
+        await _add(bureau, device, person, token, incarnation, None, name[:NAME_CHARS_MAX])
+        grant(bureau, person, person_scope(person))
+    return EnrolResponse(device, token, person, bureau)
+
+
+async def _add(
+    bureau: UUID, device: UUID, person: UUID, token: str, incarnation: str, parent: UUID | None, name: str
+) -> None:
+    await execute(
+        "INSERT INTO sync_device (bureau, id, person, token_hash, incarnation, parent, name, enrolled_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        [bureau, device, person, hash_secret(token), incarnation, parent, name, now()],
+    )
+
+
+async def authenticate(token: str) -> DeviceContext:
+    """Who is asking; refuses an unknown token with 401 and a revoked device with 403."""
+    found = await fetch(
+        "SELECT bureau, id, person, incarnation, last_pull_at, revoked_at FROM sync_device WHERE token_hash = $1",
+        [hash_secret(token)],
+    )
+    if not found:
+        raise refusal.token_unknown()
+    row = found[0]
+    if row["revoked_at"] is not None:
+        raise refusal.device_revoked()
+    return DeviceContext(row["bureau"], row["id"], row["person"], row["incarnation"], row["last_pull_at"])
+
+
+async def fork(context: DeviceContext, incarnation: str) -> refusal.Refusal:
+    """Make the identity for the second of two installations, and the refusal that tells it: the same on every ask."""
+    child = uuid5(context.device, incarnation)
+    token = _token_of(context.bureau, child)
+    async with transaction():
+        await _add(context.bureau, child, context.person, token, incarnation, context.device, "")
+    return refusal.Refusal(
+        "device_forked",
+        409,
+        "检测到本机数据的另一份副本, 已换用新的设备编号",
+        "Another copy of this installation exists; this one goes on under a new device id",
+        device=str(child),
+        token=token,
+    )
+
+
+async def revoke_device(bureau: UUID, device: UUID) -> list[UUID]:
+    """Stop a device and every fork of it; returns the ids that were stopped now."""
+    found = await fetch(
+        "WITH RECURSIVE family (id) AS ("
+        " SELECT id FROM sync_device WHERE bureau = $1 AND id = $2"
+        " UNION SELECT child.id FROM sync_device child JOIN family ON child.parent = family.id"
+        " WHERE child.bureau = $1)"
+        " SELECT family.id AS id FROM family JOIN sync_device ON sync_device.id = family.id"
+        " WHERE sync_device.bureau = $1 AND sync_device.revoked_at IS NULL",
+        [bureau, device],
+    )
+    stopped = [row["id"] for row in found]
+    async with transaction():
+        for id in stopped:
+            await execute("UPDATE sync_device SET revoked_at = $3 WHERE bureau = $1 AND id = $2", [bureau, id, now()])
+    return stopped
+
+
+async def list_devices(bureau: UUID, person: UUID | None = None) -> list[Device]:
+    """The bureau's devices, or one person's, the newest first."""
+    chosen = "" if person is None else " AND person = $2"
+    found = await fetch(
+        "SELECT id, person, name, parent, have_n, enrolled_at, last_pull_at, last_push_at, revoked_at,"
+        f" clock_offset_seconds FROM sync_device WHERE bureau = $1{chosen} ORDER BY enrolled_at DESC, id",
+        [bureau] if person is None else [bureau, person],
+    )
+    return [Device(**{name: row[name] for name in Device.__struct_fields__}) for row in found]
+
+
+async def have_n(bureau: UUID, device: UUID) -> int:
+    """The highest operation number the server has of this device; it has all below, too."""
+    found = await fetch("SELECT have_n FROM sync_device WHERE bureau = $1 AND id = $2", [bureau, device])
+    return int(found[0]["have_n"]) if found else 0

@@ -1,0 +1,329 @@
+"""A page of changes: what left this person's reach, what changed in the scopes held, then back-fills of new scopes.
+
+One read-only transaction is one snapshot: writers hold the head until they commit, so whoever reads head n reads
+everything up to n, and every body fits its number.
+"""
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from sync import refusal
+from sync.bulk import as_json, one_of
+from sync.configuration import now
+from sync.cursor import PROTOCOL, Backfill, Cursor, decode_cursor, encode_cursor, kinds_number
+from sync.devices import DeviceContext, have_n
+from sync.operations import WORK_PRIORITY_MAX, kind_of, kinds
+from sync.transaction import execute, fetch, is_postgres, transaction
+from sync.wire import (
+    KINDS_MAX,
+    OPERATION_BYTES_MAX,
+    OPERATIONS_MAX,
+    PULL_BYTES_MAX,
+    PULL_LIMIT_MAX,
+    PUSH_BYTES_MAX,
+    Change,
+    HelloResponse,
+    PullRequest,
+    PullResponse,
+)
+
+LAST_PULL_EVERY = timedelta(minutes=1)  # how old `last_pull_at` may grow before a pull writes it again
+
+
+class Head(msgspec.Struct):
+    """The bureau's counter as this snapshot sees it."""
+
+    n: int
+    epoch: UUID
+    floor: int
+    commit: str
+
+
+class Grants:
+    """The scopes one person holds in this snapshot, with the numbers they were granted at, and those lost."""
+
+    def __init__(self, found: list[Any]) -> None:
+        self.active = {row["scope"]: row["granted"] for row in found if row["revoked"] is None}
+        self.lost = [(row["revoked"], row["scope"], row["granted"]) for row in found if row["revoked"] is not None]
+
+    def held(self, after: int, upto: int) -> list[str]:
+        return [scope for scope, granted in self.active.items() if after < granted <= upto]
+
+    def lost_between(self, start: int, until: int) -> list[tuple[int, str]]:
+        """What the phone holds (granted not later than `start`) and has lost since."""
+        return sorted((revoked, scope) for revoked, scope, granted in self.lost if granted <= start < revoked <= until)
+
+
+class Page:
+    """The lines collected so far, and room for more."""
+
+    def __init__(self, limit: int) -> None:
+        self.changes: list[Change] = []
+        self.limit = limit
+
+    @property
+    def room(self) -> int:
+        return self.limit - len(self.changes)
+
+
+async def pull(context: DeviceContext, request: PullRequest) -> PullResponse:
+    """The next page for this device. Refuses with 410 when the cursor belongs to a history this server does not have."""
+    if not 1 <= request.limit <= PULL_LIMIT_MAX or len(request.kinds or ()) > KINDS_MAX:
+        raise refusal.malformed("$.limit")
+    async with transaction(readonly=True):
+        response = await _pull(context, request, request.limit)
+        while (size := _body_bytes(response)) > PULL_BYTES_MAX and len(response.changes) > 1:
+            response = await _pull(
+                context, request, max(1, len(response.changes) * PULL_BYTES_MAX // (size + size // 4))
+            )
+    moment = now()
+    if context.last_pull_at is None or moment - context.last_pull_at > LAST_PULL_EVERY:
+        await execute(
+            "UPDATE sync_device SET last_pull_at = $3 WHERE bureau = $1 AND id = $2",
+            [context.bureau, context.device, moment],
+        )
+    return response
+
+
+def _body_bytes(response: PullResponse) -> int:
+    return sum(len(change.d) for change in response.changes)
+
+
+async def _pull(context: DeviceContext, request: PullRequest, limit: int) -> PullResponse:
+    head = await read_head(context.bureau)
+    cursor = await _open_cursor(context, request, head)
+    grants = Grants(
+        await fetch(
+            "SELECT scope, granted, revoked FROM sync_grant WHERE bureau = $1 AND person = $2",
+            [context.bureau, context.person],
+        )
+    )
+    reader = Reader(context.bureau, request.kinds, set(grants.active))
+    page = Page(limit)
+    if cursor.synced_to == cursor.until:
+        _start_round(cursor, head, grants, page)
+    await _read_delta(cursor, grants, reader, page)
+    if cursor.synced_to == cursor.until:
+        await _read_backfills(cursor, grants, reader, page)
+    changes = await reader.with_bodies(page.changes)
+    is_synced = cursor.synced_to == cursor.until
+    is_ready = is_synced and all(one.priority > WORK_PRIORITY_MAX for one in cursor.backfills)
+    return PullResponse(
+        changes=changes,
+        cursor=encode_cursor(cursor),
+        complete=is_synced and not cursor.backfills,
+        until=cursor.until,
+        head=head.n,
+        ready=["work"] if is_ready else [],
+        server_time=now(),
+    )
+
+
+async def hello(context: DeviceContext) -> HelloResponse:
+    """What a client asks before it starts."""
+    head = await read_head(context.bureau)
+    return HelloResponse(
+        protocol=PROTOCOL,
+        epoch=head.epoch,
+        head=head.n,
+        have_n=await have_n(context.bureau, context.device),
+        server_time=now(),
+        operations_max=OPERATIONS_MAX,
+        operation_bytes_max=OPERATION_BYTES_MAX,
+        push_bytes_max=PUSH_BYTES_MAX,
+        pull_limit_max=PULL_LIMIT_MAX,
+    )
+
+
+async def read_head(bureau: UUID) -> Head:
+    found = await fetch(
+        "SELECT sync_head.n AS n, epoch, floor, sync_commit.id AS commit_id FROM sync_head"
+        " LEFT JOIN sync_commit ON sync_commit.bureau = sync_head.bureau AND sync_commit.n = sync_head.n"
+        " WHERE sync_head.bureau = $1",
+        [bureau],
+    )
+    if not found:
+        return Head(0, UUID(int=0), 0, "")
+    row = found[0]
+    return Head(row["n"], row["epoch"], row["floor"], row["commit_id"] or "")
+
+
+async def _open_cursor(context: DeviceContext, request: PullRequest, head: Head) -> Cursor:
+    """The cursor the phone sent, if it still speaks of this person, these kinds and this history; else a first sync."""
+    kinds_asked = kinds_number(request.kinds)
+    fresh = Cursor(PROTOCOL, context.person, kinds_asked, head.epoch, head.n, head.n, head.n, head.commit)
+    fresh.backfills.append(Backfill(0, head.n))
+    if request.cursor is None:
+        return fresh
+    cursor = decode_cursor(request.cursor)
+    if cursor is None or cursor.protocol != PROTOCOL:
+        raise refusal.malformed("$.cursor")
+    if cursor.person != context.person or cursor.kinds != kinds_asked:
+        return fresh
+    reason = None
+    if cursor.epoch != head.epoch:
+        reason = "epoch_changed"
+    elif not await _is_known(context.bureau, cursor, head):
+        reason = "history_changed"
+    elif cursor.synced_to < head.floor:
+        reason = "below_floor"
+    if reason is not None:
+        raise refusal.resync_required(reason, await have_n(context.bureau, context.device))
+    return cursor
+
+
+async def _is_known(bureau: UUID, cursor: Cursor, head: Head) -> bool:
+    """Did this server bring the head to `until` by the very commit the cursor names?"""
+    if cursor.until == 0:
+        return True
+    if cursor.until == head.n:
+        return cursor.commit == head.commit
+    found = await fetch("SELECT id FROM sync_commit WHERE bureau = $1 AND n = $2", [bureau, cursor.until])
+    return bool(found) and found[0]["id"] == cursor.commit
+
+
+def _start_round(cursor: Cursor, head: Head, grants: Grants, page: Page) -> None:
+    """Fix how far this round goes; say which scopes are lost, and line up a back-fill for those that are new."""
+    start = cursor.synced_to
+    if head.n == start:
+        return
+    cursor.start, cursor.until, cursor.commit = start, head.n, head.commit
+    for revoked, scope in grants.lost_between(start, head.n):
+        page.changes.append(Change("scope_out", revoked, scopes=[scope]))
+    if grants.held(start, head.n):
+        cursor.backfills.append(Backfill(start, head.n))
+
+
+async def _read_delta(cursor: Cursor, grants: Grants, reader: "Reader", page: Page) -> None:
+    """Rows that moved since, in the scopes the phone held when the round began."""
+    scopes = grants.held(0, cursor.start)
+    if cursor.synced_to == cursor.until or page.room <= 0:
+        return
+    lines, reached = await reader.lines(scopes, cursor.synced_to, cursor.until, page.room)
+    cursor.synced_to = reached
+    page.changes.extend(lines)
+
+
+async def _read_backfills(cursor: Cursor, grants: Grants, reader: "Reader", page: Page) -> None:
+    """Rows that new scopes held already, by priority, until the page is full or nothing is left."""
+    priorities = sorted({kind.priority for kind in reader.kinds})
+    for one in list(cursor.backfills):
+        scopes = grants.held(one.since, one.upto)
+        for priority in priorities:
+            if priority < one.priority:
+                continue
+            if priority > one.priority:
+                one.priority, one.position = priority, 0
+            if page.room <= 0:
+                return
+            lines, reached = await reader.lines(scopes, one.position, one.upto, page.room, priority=priority)
+            page.changes.extend(lines)
+            if reached < one.upto:
+                one.position = reached
+                return
+            one.priority, one.position = priority + 1, 0
+        cursor.backfills.remove(one)
+
+
+class Reader:
+    """Reads lines of the feed and the bodies of their rows for one person."""
+
+    def __init__(self, bureau: UUID, kind_names: list[str] | None, scopes: set[str]) -> None:
+        self.bureau = bureau
+        self.kinds = [kind for kind in kinds() if kind_names is None or kind.name in kind_names]
+        self.scopes = scopes
+
+    async def lines(
+        self, scopes: list[str], after: int, upto: int, room: int, *, priority: int | None = None
+    ) -> tuple[list[Change], int]:
+        """At most `room` rows with numbers in (after, upto], and the number everything is read up to.
+
+        With a priority it is a back-fill: only rows that are there, only kinds of that priority.
+        """
+        names = [kind.name for kind in self.kinds if priority is None or kind.priority == priority]
+        if not scopes or not names or after >= upto:
+            return [], upto
+        only = "" if priority is None else " AND op = 'put'"
+        wanted = room + 1
+        while True:
+            found = await fetch(
+                _lines_sql(only, is_postgres()), [self.bureau, as_json(scopes), after, upto, wanted, as_json(names)]
+            )
+            by_seq: dict[int, list[Any]] = defaultdict(list)
+            for row in found:
+                by_seq[row["seq"]].append(row)
+            if len(found) == wanted:
+                by_seq.popitem()  # the last row's scopes may be cut off
+            if by_seq or len(found) < wanted:
+                break
+            wanted *= 4
+        chosen = list(by_seq.items())
+        is_all = len(found) < wanted and len(chosen) <= room
+        chosen = chosen[:room]
+        lines = [_fold(seq, rows, is_backfill=priority is not None) for seq, rows in chosen]
+        return lines, upto if is_all else chosen[-1][0]
+
+    async def with_bodies(self, changes: list[Change]) -> list[Change]:
+        """Fill in the bodies, one statement per kind; a row that has no body any more is gone."""
+        by_kind: dict[str, list[UUID]] = defaultdict(list)
+        for change in changes:
+            if change.op == "put" and change.kind is not None and change.id is not None:
+                by_kind[change.kind].append(change.id)
+        bodies = {name: await kind_of(name).load(self.bureau, ids) for name, ids in by_kind.items()}
+        for change in changes:
+            if change.op == "put" and change.kind is not None and change.id is not None:
+                body = bodies[change.kind].get(change.id)
+                if body is None:
+                    change.op, change.scopes, change.add = "gone", None, False
+                else:
+                    change.d = msgspec.Raw(body)
+        await self._hide_redirects(changes)
+        return changes
+
+    async def _hide_redirects(self, changes: list[Change]) -> None:
+        """A merged row points to the other only where that one can be seen; elsewhere it is simply out."""
+        targets = {change.to for change in changes if change.op == "redirect"}
+        if not targets:
+            return
+        found = await fetch(
+            "SELECT DISTINCT id FROM sync_feed"
+            f" WHERE bureau = $1 AND op = 'put' AND id IN {one_of(2)} AND scope IN {one_of(3, 'text')}",
+            [self.bureau, as_json(str(target) for target in targets), as_json(self.scopes)],
+        )
+        visible = {row["id"] for row in found}
+        for change in changes:
+            if change.op == "redirect" and change.to in visible:
+                change.scopes = None
+            elif change.op == "redirect":
+                change.op, change.to, change.merged = "out", None, True
+
+
+def _lines_sql(only: str, postgres: bool) -> str:
+    columns = "kind, id, seq, op, redirect_to, scope"
+    if not postgres:
+        return (
+            f"SELECT {columns} FROM sync_feed WHERE bureau = $1 AND scope IN (SELECT value FROM json_each($2))"
+            f" AND seq > $3 AND seq <= $4 AND kind IN (SELECT value FROM json_each($6)){only} ORDER BY seq LIMIT $5"
+        )
+    return (
+        f"SELECT line.* FROM json_array_elements_text($2::json) AS held (held_scope) CROSS JOIN LATERAL ("
+        f" SELECT {columns} FROM sync_feed WHERE bureau = $1 AND scope = held_scope AND seq > $3 AND seq <= $4"
+        f" AND kind IN (SELECT json_array_elements_text($6::json)){only} ORDER BY seq LIMIT $5) AS line"
+        " ORDER BY seq LIMIT $5"
+    )
+
+
+def _fold(seq: int, found: list[Any], *, is_backfill: bool) -> Change:
+    """One row's lines of one number become one: there if any scope of the person's still holds it."""
+    first = found[0]
+    scopes = sorted(row["scope"] for row in found if row["op"] == "put")
+    if scopes:
+        return Change("put", seq, first["kind"], first["id"], scopes, is_backfill)
+    left = sorted(row["scope"] for row in found)
+    if first["op"] == "redirect":
+        return Change("redirect", seq, first["kind"], first["id"], left, to=first["redirect_to"])
+    return Change(first["op"], seq, first["kind"], first["id"], left if first["op"] == "out" else None)

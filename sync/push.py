@@ -1,0 +1,316 @@
+"""Push: operations of one device, applied in the order of n, each exactly once, in one transaction.
+
+The ids are stored first; what is stored already is answered from its first result. Then consecutive operations of one
+name go to their handler together. Whatever cannot be applied is kept in quarantine, and only what depends on it waits.
+"""
+
+import logging
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from sync import refusal
+from sync.bulk import as_json, one_of, rows
+from sync.bulk import ids as json_ids
+from sync.configuration import now
+from sync.devices import DeviceContext, fork
+from sync.effects import apply_together, lock_targets, path_of, understand
+from sync.operations import Operation, OperationContext, Outcome, Registration, operation_of, quarantine
+from sync.quarantine import Kept, keep, missing_or_open, open_for, release
+from sync.results import is_plain, repeated, result_of, store_results
+from sync.transaction import execute, fetch, is_busy, is_postgres, retrying, transaction
+from sync.wire import (
+    OPERATION_BYTES_MAX,
+    OPERATIONS_MAX,
+    PUSH_BYTES_MAX,
+    OperationHead,
+    PushRequest,
+    PushResponse,
+    Result,
+    WireOperation,
+    body_hash,
+    head_decoder,
+    operation_decoder,
+)
+
+log = logging.getLogger("sync")
+_request = msgspec.json.Decoder(PushRequest)
+
+HELD = Outcome("held", "operation.held", None, "等待前一项操作", "Waits for an earlier operation")
+TOO_LARGE = quarantine("operation.too_large", "单项操作过大", "A single operation is too large")
+ID_REUSED = quarantine("id_reused", "操作编号已用于另一内容", "This operation id was used for other content")
+
+
+class Item(msgspec.Struct):
+    """One operation of the envelope: what could be read of it, and its bytes."""
+
+    head: OperationHead
+    body: bytes
+    hash: str
+    wire: WireOperation | None
+    unfit: Outcome | None = None
+
+
+class Forked(Exception):
+    """Two installations claim one identity; told after the transaction has been left."""
+
+
+def decode_push(body: bytes) -> PushRequest:
+    """The envelope from the request's (decompressed) body; its operations are still raw."""
+    if len(body) > PUSH_BYTES_MAX:
+        raise refusal.too_large(f"{PUSH_BYTES_MAX} bytes")
+    try:
+        return _request.decode(body)
+    except msgspec.DecodeError as error:
+        raise refusal.malformed(path_of(error)) from error
+
+
+async def push(context: DeviceContext, request: PushRequest) -> PushResponse:
+    """Apply what is new, answer what is known. Refusals speak of the envelope only; see Result for each operation."""
+    if request.device != context.device:
+        raise refusal.device_foreign()
+    if request.incarnation != context.incarnation:
+        raise await fork(context, request.incarnation)
+    if len(request.operations) > OPERATIONS_MAX:
+        raise refusal.too_large(f"{OPERATIONS_MAX} operations")
+    received_at = now()
+    items = [_read(place, bytes(raw)) for place, raw in enumerate(request.operations)]
+    try:
+        results, have_n = await retrying(lambda: Push(context, request, received_at).run(items))
+    except Forked:
+        raise await fork(context, request.incarnation) from None
+    except Exception as error:
+        if is_busy(error):
+            raise refusal.busy() from error
+        raise
+    return PushResponse(results=[results[item.head.id] for item in items], server_time=now(), have_n=have_n)
+
+
+def _read(place: int, body: bytes) -> Item:
+    try:
+        wire = operation_decoder.decode(body)
+        head = OperationHead(wire.id, wire.n, wire.op, wire.target)
+        unfit = TOO_LARGE if len(body) > OPERATION_BYTES_MAX else None
+        item = Item(head, body, body_hash(wire), wire, unfit)
+    except msgspec.DecodeError as error:
+        item = _read_head(place, body, error)
+    if item.head.n < 1:
+        raise refusal.malformed(f"$.operations[{place}].n")
+    return item
+
+
+def _read_head(place: int, body: bytes, error: msgspec.DecodeError) -> Item:
+    """An operation whose envelope is wrong can still be answered and kept if its id and number are there."""
+    try:
+        head = head_decoder.decode(body)
+    except msgspec.DecodeError as fatal:
+        raise refusal.malformed(f"$.operations[{place}]{path_of(fatal).removeprefix('$')}") from fatal
+    unfit = quarantine(
+        "operation.malformed", "操作格式有误", "The operation is malformed", path=path_of(error), reason=str(error)
+    )
+    return Item(head, body, _hash_of_unreadable(head, body), None, unfit)
+
+
+def _hash_of_unreadable(head: OperationHead, body: bytes) -> str:
+    wire = WireOperation(head.id, 0, head.op, head.id, msgspec.Raw(body), datetime.min)
+    return body_hash(wire)
+
+
+class Push:
+    """One try at one envelope: everything it learns is thrown away if the transaction has to be tried again."""
+
+    def __init__(self, device: DeviceContext, request: PushRequest, received_at: datetime) -> None:
+        self.device = device
+        self.request = request
+        self.bureau = device.bureau
+        self.context = OperationContext(
+            bureau=device.bureau,
+            person=device.person,
+            device=device.device,
+            received_at=received_at,
+            clock_offset=None if request.clock is None else received_at - request.clock,
+            last_pull_at=device.last_pull_at,
+        )
+        self.results: dict[UUID, Result] = {}
+        self.again: set[UUID] = set()
+        """Known operations whose first answer was `retry`."""
+        self.blocked: set[UUID] = set()
+        """Operations that have not been applied, of this push and before."""
+        self.awaited: set[UUID] = set()
+        """Targets whose creation has not been applied."""
+
+    async def run(self, items: list[Item]) -> tuple[dict[UUID, Result], int]:
+        ordered = sorted(items, key=lambda item: item.head.n)
+        async with transaction():
+            have_n = await self._lock_device()
+            last_n = self._check_numbers(ordered, have_n)
+            fresh = await self._store_ids(ordered, have_n)
+            opened = await self._look_at_quarantine(fresh)
+            await self._apply(fresh)
+            await store_results(self.bureau, self._to_store(fresh))
+            if any(kept.state == "held" for kept in opened):
+                applied = [item.head.id for item in fresh if item.head.id not in self.blocked]
+                await release(self.bureau, applied, [])
+            await self._note_device(last_n)
+        return self.results, last_n
+
+    async def _lock_device(self) -> int:
+        """One push of a device at a time; the second waits here and then finds its operations known."""
+        locking = " FOR UPDATE" if is_postgres() else ""
+        found = await fetch(
+            f"SELECT have_n, revoked_at FROM sync_device WHERE bureau = $1 AND id = $2{locking}",
+            [self.bureau, self.device.device],
+        )
+        if not found:
+            raise refusal.token_unknown()
+        if found[0]["revoked_at"] is not None:
+            raise refusal.device_revoked()
+        return int(found[0]["have_n"])
+
+    def _check_numbers(self, ordered: list[Item], have_n: int) -> int:
+        """Numbers go on without gaps; one number means one operation. Returns the last number after this push."""
+        expected = have_n + 1
+        numbers: dict[int, UUID] = {}
+        for item in ordered:
+            if numbers.setdefault(item.head.n, item.head.id) != item.head.id:
+                raise refusal.malformed("$.operations.n")
+            if item.head.n > expected:
+                raise refusal.n_gap(expected)
+            expected = max(expected, item.head.n + 1)
+        return expected - 1
+
+    async def _store_ids(self, ordered: list[Item], have_n: int) -> list[Item]:
+        """Store the ids nobody has sent yet, and answer the others. Returns what is to be applied, each once."""
+        by_id: dict[UUID, Item] = {}
+        for item in ordered:
+            by_id.setdefault(item.head.id, item)
+        found = await fetch(
+            "INSERT INTO sync_operation (bureau, id, hash, device, n, status, received_at)"
+            " SELECT $1::uuid, rows.id, rows.hash, $3::uuid, rows.n, 'applied', $4::timestamptz"
+            f" FROM {rows('id uuid, hash text, n bigint', 2)} WHERE true"
+            " ON CONFLICT (bureau, id) DO NOTHING RETURNING id",
+            [
+                self.bureau,
+                as_json({"id": one.head.id, "hash": one.hash, "n": one.head.n} for one in by_id.values()),
+                self.device.device,
+                self.context.received_at,
+            ],
+        )
+        stored = {row["id"] for row in found}
+        if any(by_id[id].head.n <= have_n for id in stored):
+            raise Forked
+        self.again = await self._answer_known([item for id, item in by_id.items() if id not in stored])
+        return [item for id, item in by_id.items() if id in stored or id in self.again]
+
+    async def _answer_known(self, known: list[Item]) -> set[UUID]:
+        """First results again; other content under a known id is kept and reported; `retry` is tried again."""
+        if not known:
+            return set()
+        found = await fetch(
+            f"SELECT id, hash, status, result FROM sync_operation WHERE bureau = $1 AND id IN {one_of(2)}",
+            [self.bureau, json_ids(item.head.id for item in known)],
+        )
+        stored = {row["id"]: row for row in found}
+        again = set()
+        for item in known:
+            row = stored[item.head.id]
+            if row["hash"] != item.hash:
+                log.warning("operation id %s reused by device %s", item.head.id, self.device.device)
+                kept = await keep(self.context, item.head, item.body, ID_REUSED, salt=item.hash)
+                self.results[item.head.id] = result_of(item.head.id, ID_REUSED, kept)
+            elif row["status"] == "retry":
+                again.add(item.head.id)
+            else:
+                self.results[item.head.id] = repeated(item.head.id, row["status"], row["result"])
+        return again
+
+    async def _look_at_quarantine(self, fresh: list[Item]) -> list[Kept]:
+        """Learn which predecessors and creators of targets have not been applied."""
+        if not fresh:
+            return []
+        wires = [item.wire for item in fresh if item.wire is not None]
+        prevs = {wire.prev for wire in wires if wire.prev is not None}
+        own = {item.head.id for item in fresh}
+        opened = await open_for(self.bureau, own | prevs, {wire.target for wire in wires})
+        self.blocked = {kept.operation for kept in opened} - own
+        self.awaited = {kept.target for kept in opened if kept.creates and kept.target is not None}
+        elsewhere = prevs - own
+        if elsewhere:
+            self.blocked |= await missing_or_open(self.bureau, list(elsewhere))
+        return opened
+
+    async def _apply(self, fresh: list[Item]) -> None:
+        """In the order of n, runs of one name together. A run ends before an operation that depends on one in it."""
+        await lock_targets(self.context, [item.wire for item in fresh if item.wire is not None])
+        run: list[tuple[Item, Operation[Any]]] = []
+        registration: Registration | None = None
+        for item in fresh:
+            wire = item.wire
+            if run and wire is not None and _depends(wire, run):
+                await self._apply_run(registration, run)
+                run = []
+            understood = self._judge(item)
+            if isinstance(understood, Outcome):
+                await self._conclude(item, understood)
+                continue
+            if registration is not understood[0]:
+                await self._apply_run(registration, run)
+                run, registration = [], understood[0]
+            run.append((item, understood[1]))
+        await self._apply_run(registration, run)
+
+    def _judge(self, item: Item) -> tuple[Registration, Operation[Any]] | Outcome:
+        if item.wire is None or item.unfit is not None:
+            return item.unfit or ID_REUSED
+        if item.wire.prev in self.blocked or item.wire.target in self.awaited:
+            return HELD
+        return understand(item.wire)
+
+    async def _apply_run(self, registration: Registration | None, run: list[tuple[Item, Operation[Any]]]) -> None:
+        if registration is None or not run:
+            return
+        outcomes = await apply_together(self.context, registration, [one for _, one in run])
+        for (item, _), outcome in zip(run, outcomes, strict=True):
+            await self._conclude(item, outcome)
+
+    async def _conclude(self, item: Item, outcome: Outcome) -> None:
+        """Note the outcome; what was not applied is kept, and what depends on it must wait."""
+        kept = None
+        if outcome.quarantine or outcome.status == "held":
+            registration = operation_of(item.head.op)
+            creates = registration.kind or registration.name if registration and registration.creates else None
+            self.blocked.add(item.head.id)
+            if creates and item.wire is not None:
+                self.awaited.add(item.wire.target)
+            state = "held" if outcome.status == "held" else "waiting"
+            prev = item.wire.prev if item.wire is not None else None
+            kept = await keep(self.context, item.head, item.body, outcome, state=state, creates=creates, prev=prev)
+        elif outcome.status == "retry":
+            self.blocked.add(item.head.id)
+        self.results[item.head.id] = result_of(item.head.id, outcome, kept)
+
+    def _to_store(self, fresh: list[Item]) -> list[Result]:
+        """Ids are stored as plainly applied; only other results, and those tried again, need writing."""
+        results = [self.results[item.head.id] for item in fresh]
+        return [one for one in results if not is_plain(one) or one.id in self.again]
+
+    async def _note_device(self, last_n: int) -> None:
+        offset = self.context.clock_offset
+        await execute(
+            "UPDATE sync_device SET have_n = $3, acked = $4, last_push_at = $5,"
+            " clock_offset_seconds = COALESCE($6, clock_offset_seconds) WHERE bureau = $1 AND id = $2",
+            [
+                self.bureau,
+                self.device.device,
+                last_n,
+                min(self.request.acked, last_n),
+                self.context.received_at,
+                None if offset is None else round(offset.total_seconds()),
+            ],
+        )
+
+
+def _depends(wire: WireOperation, run: list[tuple[Item, Operation[Any]]]) -> bool:
+    return any(one.id == wire.prev or one.target == wire.target for _, one in run)
