@@ -22,7 +22,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     DISPATCHER: frozenset(
         {
-            "enterprise.read", "form.read", "record.read", "report.read", "report.link", "issue.read", "issue.note",
+            "enterprise.read", "form.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
             "issue.dispatch", "issue.refuse", "issue.return", "issue.merge", "issue.transfer", "issue.extend", "issue.resolve_on_site",
             "routing.read", "campaign.read", "visit.read", "file.upload", "file.read",
         }
@@ -39,14 +39,14 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     CALLBACK_OFFICER: frozenset(
         {
-            "enterprise.read", "form.read", "record.submit", "report.read", "issue.read", "issue.note", "issue.call_back",
+            "enterprise.read", "form.read", "record.submit", "report.read", "report.file", "issue.read", "issue.note", "issue.call_back",
             "file.upload", "file.read",
         }
     ),
     SUPERVISOR: frozenset(
         {
             "enterprise.read", "enterprise.write", "enterprise.import", "enterprise.assign", "form.read", "record.read",
-            "record.review", "report.read", "report.link", "issue.read", "issue.note", "issue.supervise", "issue.extend",
+            "record.review", "report.read", "report.file", "report.link", "issue.read", "issue.note", "issue.supervise", "issue.extend",
             "issue.merge", "routing.read", "routing.write", "campaign.read", "campaign.run", "visit.read",
             "symposium.record", "task.read", "person.read", "device.enrol", "device.revoke", "quarantine.judge", "audit.read",
             "file.upload", "file.read",
@@ -54,7 +54,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     COORDINATOR: frozenset(
         {
-            "enterprise.read", "record.read", "report.read", "report.link", "issue.read", "issue.note", "issue.coordinate", "issue.close",
+            "enterprise.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note", "issue.coordinate", "issue.close",
             "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend", "routing.read", "campaign.read", "person.read",
             "file.read", "visit.read", "symposium.record", "task.read",
         }

@@ -12,6 +12,7 @@ from msgspec import Struct
 from piccolo.columns.combination import And
 
 import sync.feed
+from forms.compare import Change, compare
 from forms.complaint import Complaint
 from forms.definition import Form as Definition
 from forms.xlsform import Conversion, Limits, WorkbookRefused, convert_async
@@ -91,6 +92,9 @@ async def publish_form(actor: Actor, content: bytes, file_name: str, media: Mapp
         published_at=now(),
         published_by=actor.person,
     )
+    before = await _current_definition(actor.bureau, definition.id)
+    if before is not None:
+        version.changes = msgspec.json.encode(compare(before, definition)).decode()
     async with transaction():
         stored = await _store_version(version)
         if stored.digest != version.digest:
@@ -172,6 +176,23 @@ def _check_media(media: Mapping[str, bytes]) -> None:
 def _last_day(definition: Definition) -> date | None:
     written = definition.header.valid_until if definition.header is not None else ""
     return date.fromisoformat(written) if written else None
+
+
+async def changes_since(actor: Actor, form_id: str, version: str) -> list[Change]:
+    """What differs between a version and the current one, and what that does to answers already given."""
+    old = await find_version(actor, form_id, version)
+    new = await _current_definition(actor.bureau, form_id)
+    assert new is not None
+    return compare(msgspec.json.decode(old.definition, type=Definition), new)
+
+
+async def _current_definition(bureau: UUID, form_id: str) -> Definition | None:
+    form = await Form.objects().get((Form.bureau == bureau) & (Form.form_id == form_id))
+    if form is None:
+        return None
+    current = await FormVersion.objects().get(FormVersion.id == form.current)
+    assert current is not None
+    return msgspec.json.decode(current.definition, type=Definition)
 
 
 def _named(bureau: UUID, form_id: str, version: str) -> And:

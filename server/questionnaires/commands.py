@@ -11,6 +11,7 @@ from typing import Any
 import click
 import msgspec
 
+from forms.compare import compare
 from forms.xlsform import Conversion
 from server.console import EXIT_REFUSED, bureau_option, console_actor, json_option, out, print_json, print_table, run
 from server.questionnaires.actions import ComplaintOut, PublishedForm, check_workbook, complaints_out, publish_form
@@ -75,6 +76,24 @@ def form_check(file: Path, media: tuple[Path, ...], as_json: bool) -> None:
         return
     out.print(f"{file}: {conversion.form.id} {conversion.form.version} 可以发布 / can be published")
     _show_complaints("提示 / warnings", complaints_out(conversion.warnings))
+
+
+@form.command("compare")
+@click.argument("before", type=workbook_argument)
+@click.argument("after", type=workbook_argument)
+@json_option
+def form_compare(before: Path, after: Path, as_json: bool) -> None:
+    """Show what changed between two workbooks, and what that does to answers already given.
+
+    \b
+    Example: qifang form compare visit_record_2025.xlsx visit_record_2026.xlsx
+    """
+    changes = compare(_convert(before, as_json, {}).form, _convert(after, as_json, {}).form)
+    if as_json:
+        print_json(changes)
+        return
+    rows = [(".".join(one.path), one.severity, f"{one.zh}\n{one.en}") for one in changes]
+    print_table("", ["where", "severity", "what"], rows, "没有变化 / nothing changed")
 
 
 @form.command("list")

@@ -13,11 +13,13 @@ from litestar.datastructures import UploadFile
 from litestar.params import FromPath, FromQuery
 from msgspec import Raw, Struct
 
+from forms.compare import Change
 from server.door import once
 from server.people.actor import Actor
 from server.questionnaires.actions import (
     ComplaintOut,
     PublishedForm,
+    changes_since,
     find_form,
     find_version,
     publish_form,
@@ -164,6 +166,13 @@ async def show_media(
     return _download(media.content, mimetypes.guess_type(name)[0] or "application/octet-stream")
 
 
+@get("/forms/{form_id:str}/changes")
+async def list_changes(request: Request[Any, Any, Any], form_id: FromPath[str], since: FromQuery[str]) -> list[Change]:
+    """From the version `since` to the current one."""
+    request.user.must("form.read")
+    return await changes_since(request.user, form_id, since)
+
+
 @post("/forms/{form_id:str}/retirement", status_code=204)
 async def create_retirement(request: Request[Any, Any, Any], form_id: FromPath[str]) -> None:
     await retire_form(request.user, form_id)
@@ -181,5 +190,6 @@ def _download(content: bytes, media_type: str) -> Response[bytes]:
 
 
 router = Router("/v1", route_handlers=[
-    list_forms, create_form_version, show_form, show_version, show_xform, show_workbook, show_media, create_retirement,
+    list_forms, create_form_version, show_form, show_version, show_xform, show_workbook, show_media, list_changes,
+    create_retirement,
 ], tags=["forms"])  # fmt: skip

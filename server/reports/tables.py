@@ -17,6 +17,8 @@ class Report(Table, tablename="report"):
     record = UUID(null=True, default=None)
     """The record it was said in; none for a phone call or a letter."""
     enterprise = UUID(null=True, default=None)
+    enterprise_name = Text(default="")
+    """As written down, for an enterprise that is not in the registry."""
     person = UUID()
     """Who wrote it down."""
     title = Text()

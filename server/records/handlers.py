@@ -1,0 +1,173 @@
+"""Records over HTTP: list, read with all versions, submit from a desk, approve, return."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, Router, get, post
+from litestar.params import FromPath, FromQuery, JSONBody
+from msgspec import Meta, Raw, Struct
+
+from server.door import once
+from server.paging import LIMIT_DEFAULT, Page, check_limit, mark, read_mark
+from server.people.actor import Actor
+from server.records.actions import approve_record, find_record, return_record, submit_record, versions_of
+from server.records.submission import Submission
+from server.records.tables import Record, RecordVersion
+from sync.identity import new_id
+
+
+class RecordLine(Struct, frozen=True, kw_only=True):
+    """A record in a list: without its answers."""
+
+    id: UUID
+    form: str
+    enterprise: UUID | None
+    person: UUID
+    origin: str
+    state: str
+    versions: int
+    received_at: datetime
+    collected_at: datetime
+    clock_suspect: bool
+    late_version: bool
+    errors: int
+    verifies: int
+    advises: int
+    review_reason: str
+
+
+class VersionOut(Struct, frozen=True, kw_only=True):
+    n: int
+    form_version: UUID
+    received_at: datetime
+    filled_at: datetime
+    collected_at: datetime
+    note: str
+    attachments: Raw
+    flaws: Raw
+    answers: Raw
+
+
+class RecordOut(Struct, frozen=True, kw_only=True):
+    record: RecordLine
+    versions: list[VersionOut]
+    """The first one first; the last one counts."""
+
+
+class NewRecord(Submission, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A record from a desk. Sending the same `id` twice takes it in once and refuses the second."""
+
+    id: UUID | None = None
+
+
+class Return(Struct, frozen=True, forbid_unknown_fields=True):
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+@get("/records")
+async def list_records(
+    request: Request[Any, Any, Any],
+    form: FromQuery[str | None] = None,
+    enterprise: FromQuery[UUID | None] = None,
+    person: FromQuery[UUID | None] = None,
+    record_state: FromQuery[str | None] = None,
+    limit: FromQuery[int] = LIMIT_DEFAULT,
+    after: FromQuery[str | None] = None,
+) -> Page[RecordLine]:
+    """The latest first."""
+    request.user.must("record.read")
+    query = Record.visible_to(request.user)
+    wanted = {Record.form_id: form, Record.enterprise: enterprise, Record.person: person, Record.state: record_state}
+    for column, value in wanted.items():
+        if value is not None:
+            query = query.where(column == value)
+    if after is not None:
+        moment, id = read_mark(after, tuple[datetime, UUID])
+        query = query.where((Record.received_at < moment) | ((Record.received_at == moment) & (Record.id < id)))
+    limit = check_limit(limit)
+    found = await query.order_by(Record.received_at, Record.id, ascending=False).limit(limit + 1)
+    rows = found[:limit]
+    following = mark(rows[-1].received_at, rows[-1].id) if len(found) > limit else None
+    return Page([_line(row) for row in rows], following)
+
+
+@get("/records/{id:uuid}")
+async def show_record(request: Request[Any, Any, Any], id: FromPath[UUID]) -> RecordOut:
+    record = await find_record(request.user, id)
+    return RecordOut(record=_line(record), versions=[_version(one) for one in await versions_of(record)])
+
+
+@post("/records")
+async def create_record(request: Request[Any, Any, Any], data: JSONBody[NewRecord]) -> RecordLine:
+    async def work() -> RecordLine:
+        id = data.id or new_id()
+        await submit_record(request.user, id, new_id(), data)
+        return await _line_of(request.user, id)
+
+    return await once(request, request.user, work)  # type: ignore[return-value]
+
+
+@post("/records/{id:uuid}/approval")
+async def create_approval(request: Request[Any, Any, Any], id: FromPath[UUID]) -> RecordLine:
+    async def work() -> RecordLine:
+        await approve_record(request.user, id)
+        return await _line_of(request.user, id)
+
+    return await once(request, request.user, work)  # type: ignore[return-value]
+
+
+@post("/records/{id:uuid}/return")
+async def create_return(request: Request[Any, Any, Any], id: FromPath[UUID], data: JSONBody[Return]) -> RecordLine:
+    async def work() -> RecordLine:
+        await return_record(request.user, id, data.reason)
+        return await _line_of(request.user, id)
+
+    return await once(request, request.user, work)  # type: ignore[return-value]
+
+
+async def _line_of(actor: Actor, id: UUID) -> RecordLine:
+    record = await Record.objects().get((Record.bureau == actor.bureau) & (Record.id == id))
+    assert record is not None
+    return _line(record)
+
+
+def _line(record: Record) -> RecordLine:
+    return RecordLine(
+        id=record.id,
+        form=record.form_id,
+        enterprise=record.enterprise,
+        person=record.person,
+        origin=record.origin,
+        state=record.state,
+        versions=record.versions,
+        received_at=record.received_at,
+        collected_at=record.collected_at,
+        clock_suspect=record.clock_suspect,
+        late_version=record.late_version,
+        errors=record.errors,
+        verifies=record.verifies,
+        advises=record.advises,
+        review_reason=record.review_reason,
+    )
+
+
+def _version(version: RecordVersion) -> VersionOut:
+    return VersionOut(
+        n=version.n,
+        form_version=version.form_version,
+        received_at=version.received_at,
+        filled_at=version.filled_at,
+        collected_at=version.collected_at,
+        note=version.note,
+        attachments=Raw(version.attachments.encode()),
+        flaws=Raw(version.flaws.encode()),
+        answers=Raw(version.body.encode()),
+    )
+
+
+router = Router("/v1", route_handlers=[
+    list_records, show_record, create_record, create_approval, create_return,
+], tags=["records"])  # fmt: skip

@@ -1,0 +1,195 @@
+"""Reports out of records: each row of a form that saves to the list `reports` becomes one report, in the enterprise's words."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from forms.entities import EntityChange, extract
+from server.audit.actions import record_event
+from server.enterprises.tables import Enterprise
+from server.people.actor import Actor
+from server.records.submission import SubmittedRecord
+from sync.bulk import ids, one_of
+from sync.feed import touch_many
+from sync.identity import named_id
+from sync.transaction import executemany, fetch, is_postgres
+
+KIND = "report"
+DATASET = "reports"
+"""Name of the entity list under which forms declare what becomes a report."""
+
+
+class FiledReport(Struct, frozen=True, kw_only=True):
+    """What followers get: a report as it was stored."""
+
+    id: UUID
+    bureau: UUID
+    record: UUID | None
+    enterprise: UUID | None
+    enterprise_name: str = ""
+    """As written down, for an enterprise that is not in the registry."""
+    person: UUID
+    title: str
+    description: str
+    category: str = ""
+    urgency: str = ""
+    solved_on_site: bool = False
+    on_site_answer: str = ""
+    wish_date: date | None = None
+    amount: str = ""
+    people: int | None = None
+    suggested_unit: str = ""
+    attachment: str = ""
+    publish_name_consent: bool = False
+    origin: str
+    source: str = ""
+    source_ref: str = ""
+    reported_at: datetime
+    collected_at: datetime
+
+
+Follower = Callable[[Actor, list[FiledReport]], Awaitable[None]]
+_followers: list[Follower] = []
+
+
+def on_filed(follower: Follower) -> None:
+    """Called with all reports of a batch inside the transaction that stores them, as the product's own hand."""
+    if follower not in _followers:
+        _followers.append(follower)
+
+
+async def file_reports(actor: Actor, submitted: list[SubmittedRecord]) -> list[FiledReport]:
+    """Follows records. A report exists once: rows of an amended record that were filed before keep their first words."""
+    reports = [
+        _report_of(record, change)
+        for record in submitted
+        if (evaluation := record.judgement.evaluation) is not None and evaluation.compiled.form.entities
+        for change in extract(evaluation, str(record.id))
+        if change.dataset == DATASET and change.action != "update"
+    ]
+    if any(record.is_amendment for record in submitted):
+        reports = await _not_yet_filed(reports)
+    reports = await _of_known_enterprises(actor.bureau, reports, {record.enterprise for record in submitted})
+    await store_reports(actor, reports)
+    return reports
+
+
+async def follow_records(actor: Actor, submitted: list[SubmittedRecord]) -> None:
+    await file_reports(actor, submitted)
+
+
+async def store_reports(actor: Actor, reports: Sequence[FiledReport]) -> None:
+    """One statement for any number of reports; then whoever follows. Must run inside a transaction."""
+    if not reports:
+        return
+    await executemany(_INSERT, [_row(report) for report in reports])
+    touch_many(actor.bureau, KIND, [report.id for report in reports])
+    for report in reports:
+        await record_event(actor, "report.file", KIND, report.id, {"record": report.record, "origin": report.origin})
+    for follower in _followers:
+        await follower(actor, list(reports))
+
+
+def _report_of(record: SubmittedRecord, change: EntityChange) -> FiledReport:
+    said = change.properties
+    return FiledReport(
+        id=_id_of(change.entity_id, record.id),
+        bureau=record.bureau,
+        record=record.id,
+        enterprise=_uuid(said.get("enterprise", "")) or record.enterprise,
+        enterprise_name=said.get("enterprise_name", ""),
+        person=record.person,
+        title=said.get("title", "") or change.label,
+        description=said.get("description", ""),
+        category=said.get("category", ""),
+        urgency=said.get("urgency", ""),
+        solved_on_site=_is_yes(said, "solved_on_site"),
+        on_site_answer=said.get("on_site_answer", ""),
+        wish_date=_date(said.get("wish_date", "")),
+        amount=said.get("amount", ""),
+        people=_whole(said.get("people", "")),
+        suggested_unit=said.get("suggested_unit", ""),
+        attachment=said.get("attachment", ""),
+        publish_name_consent=_is_yes(said, "publish_name_consent"),
+        origin=record.origin,
+        reported_at=record.received_at,
+        collected_at=record.collected_at,
+    )
+
+
+def _id_of(text: str, record: UUID) -> UUID:
+    """A form may give its entities ids of its own making; one that is no UUID gets the one that belongs to it."""
+    return _uuid(text) or named_id(DATASET, record, text)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text[:10]) if text else None
+    except ValueError:
+        return None
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _is_yes(said: Mapping[str, str], name: str) -> bool:
+    return said.get(name, "").lower() in ("yes", "true", "1")
+
+
+async def _not_yet_filed(reports: list[FiledReport]) -> list[FiledReport]:
+    found = await fetch(f"SELECT id FROM report WHERE id IN {one_of(1)}", [ids(report.id for report in reports)])
+    filed = {UUID(str(row[0])) for row in found}
+    return [report for report in reports if report.id not in filed]
+
+
+async def _of_known_enterprises(
+    bureau: UUID, reports: list[FiledReport], checked: set[UUID | None]
+) -> list[FiledReport]:
+    """A report about an enterprise this bureau does not know is kept all the same, with the name that was written down."""
+    named = {report.enterprise for report in reports} - checked - {None}
+    if not named:
+        return reports
+    found = await Enterprise.select(Enterprise.id).where(Enterprise.bureau == bureau, Enterprise.id.is_in(list(named)))
+    known = {row["id"] for row in found} | checked
+    return [
+        report if report.enterprise is None or report.enterprise in known else replace(report, enterprise=None)
+        for report in reports
+    ]
+
+
+_COLUMNS = FiledReport.__struct_fields__
+_INSERT = (
+    f"INSERT INTO report ({', '.join(_COLUMNS)}) VALUES ({', '.join(f'${n}' for n in range(1, len(_COLUMNS) + 1))})"
+)
+
+
+def _row(report: FiledReport) -> tuple[Any, ...]:
+    cell = _as_is if is_postgres() else _as_stored
+    return tuple(cell(getattr(report, name)) for name in _COLUMNS)
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _as_stored(value: Any) -> Any:
+    """As Piccolo stores it on SQLite."""
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(" ")
+    return value.isoformat() if isinstance(value, date) else value
