@@ -10,6 +10,7 @@ from server.keeping import commands as keeping
 from server.migrate import migrate as run_migrations
 from server.people import commands as people
 from server.questionnaires import commands as questionnaires
+from server.routing import commands as routing
 from server.settings import settings
 
 
@@ -72,5 +73,6 @@ main.add_command(people.unit)
 main.add_command(people.person)
 main.add_command(devices.device)
 main.add_command(questionnaires.form)
+main.add_command(routing.routing)
 for command in (keeping.backup, keeping.restore, keeping.doctor):
     main.add_command(command)

@@ -14,6 +14,7 @@ TABLE_MODULES = [
     "server.questionnaires.tables",
     "server.records.tables",
     "server.reports.tables",
+    "server.routing.tables",
 ]
 
 APP_CONFIG = AppConfig(

@@ -257,6 +257,14 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "No such source: {source}. Sources: {sources}",
     ),
     # routing
+    "routing.units": (422, "没有这些单位:{units}", "There are no such units: {units}"),
+    "routing.categories": (422, "没有这些类别:{categories}", "There are no such categories: {categories}"),
+    "routing.rules": (422, "请给出 1 到 {limit} 条规则", "Give 1 to {limit} rules"),
+    "routing.unreadable": (
+        422,
+        "无法读取责任矩阵文件 {file}:{reason}",
+        "The routing file {file} cannot be read: {reason}",
+    ),
     # clocks
     "calendar.days": (
         422,

@@ -17,19 +17,30 @@ from server.records.submission import on_submitted
 from server.reports import handlers as reports
 from server.reports import kinds as report_kinds
 from server.reports.filed import follow_records
+from server.routing import handlers as routing
+from server.routing import kinds as routing_kinds
 from server.sessions import handlers as sessions
 from server.settings import read_secret, settings
 from sync.configuration import configure
 
 
 def routers() -> list[ControllerRouterHandler]:
-    return [people.router, sessions.router, devices.router, questionnaires.router, records.router, reports.router]
+    return [
+        people.router,
+        sessions.router,
+        devices.router,
+        questionnaires.router,
+        routing.router,
+        records.router,
+        reports.router,
+    ]
 
 
 @cache
 def connect() -> None:
     """Registers kinds, operations and followers; once per process, for the server, the console and the tests alike."""
     questionnaire_kinds.connect()
+    routing_kinds.connect()
     record_operations.connect()
     report_kinds.connect()
     on_submitted(follow_records)

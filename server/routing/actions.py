@@ -1,0 +1,175 @@
+"""The bureau's taxonomy and routing matrix: loading the shipped ones, replacing them, asking who gets what."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from server.audit.actions import record_event
+from server.moment import now, today
+from server.people.actor import Actor
+from server.people.tables import Unit
+from server.refusals import refusal
+from server.routing.route import Route, Rule, choose
+from server.routing.tables import Category, RoutingRule, RoutingVersion
+from sync.feed import touch_many
+from sync.identity import named_id, new_id
+from sync.transaction import transaction
+
+SEED = Path(__file__).parent / "seed"
+RULES_MAX = 2000
+KIND = "category"
+
+
+class Matrix(Struct, frozen=True, kw_only=True):
+    version: int
+    starts_on: date | None
+    note: str
+    rules: list[Rule]
+
+
+def read_rules(path: Path) -> list[Rule]:
+    """A CSV with the columns category, place, lead, co (codes with spaces between) and note. Raises `routing.unreadable`."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = list(csv.DictReader(file))
+            return [
+                Rule(
+                    category=line["category"].strip(),
+                    place=(line.get("place") or "").strip(),
+                    lead=(line.get("lead") or "").strip(),
+                    co=tuple((line.get("co") or "").split()),
+                    note=(line.get("note") or "").strip(),
+                )
+                for line in lines
+            ]
+    except (KeyError, AttributeError, UnicodeDecodeError, csv.Error) as error:
+        raise refusal("routing.unreadable", file=path.name, reason=str(error)) from None
+
+
+async def load_taxonomy(actor: Actor) -> int:
+    """Adds the shipped codes this bureau lacks; what it has changed stays. Returns how many were added."""
+    actor.must("routing.write")
+    with (SEED / "taxonomy.csv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    async with transaction():
+        known = {row.code for row in await Category.of_bureau(actor.bureau)}
+        missing = [
+            Category(
+                id=named_id("category", actor.bureau, line["code"]),
+                bureau=actor.bureau,
+                code=line["code"],
+                parent=line["parent"],
+                zh=line["zh"],
+                en=line["en"],
+                icon=line["icon"],
+            )
+            for line in lines
+            if line["code"] not in known
+        ]
+        if missing:
+            await Category.insert(*missing)
+            touch_many(actor.bureau, KIND, [row.id for row in missing])
+            await record_event(actor, "taxonomy.load", "bureau", actor.bureau, {"added": len(missing)})
+    return len(missing)
+
+
+async def load_seed(actor: Actor, name: str = "donghu") -> Matrix:
+    """The shipped taxonomy and the shipped matrix `name` as the bureau's next edition. Its units must exist (`routing.units`)."""
+    actor.must("routing.write")
+    async with transaction():
+        await load_taxonomy(actor)
+        return await replace_rules(actor, read_rules(SEED / f"{name}.csv"), note=name)
+
+
+async def replace_rules(actor: Actor, rules: list[Rule], *, starts_on: date | None = None, note: str = "") -> Matrix:
+    """A new edition, in force from `starts_on` (today). Raises `routing.units` with every unit code that does not exist,
+    `routing.categories` likewise, `routing.rules` for none or too many."""
+    actor.must("routing.write")
+    if not 0 < len(rules) <= RULES_MAX:
+        raise refusal("routing.rules", limit=RULES_MAX)
+    async with transaction():
+        units = {row["code"] for row in await Unit.select(Unit.code).where(Unit.bureau == actor.bureau)}
+        named = {unit for rule in rules for unit in (rule.lead, *rule.co) if unit}
+        if named - units:
+            raise refusal("routing.units", units=sorted(named - units))
+        codes = {row.code for row in await Category.of_bureau(actor.bureau)}
+        unknown = {rule.category for rule in rules if rule.category} - codes
+        if unknown:
+            raise refusal("routing.categories", categories=sorted(unknown))
+        before = await RoutingVersion.count().where(RoutingVersion.bureau == actor.bureau)
+        version = RoutingVersion(
+            id=named_id("routing_version", actor.bureau, before + 1),
+            bureau=actor.bureau,
+            version=before + 1,
+            starts_on=starts_on or today(),
+            note=note,
+            person=actor.person,
+            created_at=now(),
+        )
+        await version.save()
+        rows = [
+            RoutingRule(
+                id=new_id(),
+                bureau=actor.bureau,
+                version=version.version,
+                line=line,
+                category=rule.category,
+                place=rule.place,
+                lead=rule.lead,
+                co=msgspec.json.encode(rule.co).decode(),
+                note=rule.note,
+            )
+            for line, rule in enumerate(rules, 1)
+        ]
+        await RoutingRule.insert(*rows)
+        await record_event(
+            actor, "routing.replace", "bureau", actor.bureau, {"version": version.version, "rules": len(rules)}
+        )
+    return Matrix(version=version.version, starts_on=version.starts_on, note=note, rules=rules)
+
+
+async def matrix_of(bureau: UUID, on: date | None = None) -> Matrix:
+    """The edition in force on a day (today); an empty one of version 0 before there is any."""
+    found = (
+        await RoutingVersion.objects()
+        .where(RoutingVersion.bureau == bureau, RoutingVersion.starts_on <= (on or today()))
+        .order_by(RoutingVersion.starts_on, RoutingVersion.version, ascending=False)
+        .first()
+    )
+    if found is None:
+        return Matrix(version=0, starts_on=None, note="", rules=[])
+    rows = (
+        await RoutingRule.objects()
+        .where(RoutingRule.bureau == bureau, RoutingRule.version == found.version)
+        .order_by(RoutingRule.line)
+    )
+    rules = [
+        Rule(
+            category=row.category, place=row.place, lead=row.lead, co=tuple(msgspec.json.decode(row.co)), note=row.note
+        )
+        for row in rows
+    ]
+    return Matrix(version=found.version, starts_on=found.starts_on, note=found.note, rules=rules)
+
+
+async def propose_route(bureau: UUID, category: str, place: str, author_unit: UUID | None = None) -> Route:
+    """Who should get an issue of this category at an enterprise in this region. The author's unit joins when it is a street
+    and the matrix does not know the place."""
+    matrix = await matrix_of(bureau)
+    street = ""
+    if author_unit is not None:
+        unit = await Unit.objects().get((Unit.bureau == bureau) & (Unit.id == author_unit))
+        street = unit.code if unit is not None and unit.kind == "street" else ""
+    return choose(matrix.rules, category, place, version=matrix.version, street=street)
+
+
+async def list_categories(actor: Actor) -> list[Category]:
+    """The taxonomy of this person's bureau; everybody who works with forms may know it."""
+    actor.must("form.read")
+    return await Category.of_bureau(actor.bureau)

@@ -1,0 +1,54 @@
+"""The taxonomy and the routing matrix over HTTP."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from litestar import Request, Router, get, put
+from litestar.params import FromQuery, JSONBody
+from msgspec import Struct
+
+from server.door import once
+from server.people.actor import Actor
+from server.routing.actions import Matrix, list_categories, matrix_of, replace_rules
+from server.routing.route import Rule
+
+
+class CategoryOut(Struct, frozen=True):
+    code: str
+    parent: str
+    zh: str
+    en: str
+    icon: str
+    successor: str
+
+
+class NewMatrix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    rules: list[Rule]
+    starts_on: date | None = None
+    note: str = ""
+
+
+@get("/categories")
+async def get_categories(request: Request[Any, Any, Any]) -> list[CategoryOut]:
+    rows = await list_categories(request.user)
+    return [CategoryOut(row.code, row.parent, row.zh, row.en, row.icon, row.successor) for row in rows]
+
+
+@get("/routing")
+async def get_routing(request: Request[Any, Any, Any], on: FromQuery[date | None] = None) -> Matrix:
+    actor: Actor = request.user
+    actor.must("routing.read")
+    return await matrix_of(actor.bureau, on)
+
+
+@put("/routing")
+async def put_routing(request: Request[Any, Any, Any], data: JSONBody[NewMatrix]) -> Matrix:
+    async def work() -> Matrix:
+        return await replace_rules(request.user, data.rules, starts_on=data.starts_on, note=data.note)
+
+    return await once(request, request.user, work)  # type: ignore[return-value]
+
+
+router = Router("/v1", route_handlers=[get_categories, get_routing, put_routing], tags=["routing"])
