@@ -1,4 +1,4 @@
-"""The self-assessment of the cultivation census: four tiers of rules as hidden calculations with three values.
+"""The self-assessment of the cultivation census: five sets of rules as hidden calculations with three values.
 
 Sources: 《优质中小企业梯度培育管理暂行办法》工信部企业〔2022〕63号, annexes 1–3, and its revision in force since 1 April 2026, whose
 official annexes were not at hand: those two sets are marked unverified in the labels. Every condition is worth `y`, `n` or
@@ -171,6 +171,25 @@ _MAIN_INNOVATIVE = (
     "coalesce(${innov22_p_field}, 0) + coalesce(${innov22_p_main}, 0) >= 15, 'y', "
     "if(${innov22_open} = 0, 'n', 'u'))"
 )
+RATIOS = ("rd_ratio_y1", "rd_ratio_y2")
+_YOUNG_GIANT = all_of(
+    tell("${equity_2y} >= 8000", "equity_2y"),
+    "if(${rd_y1} >= 3000, 'y', "
+    + tell("${rd_y1} + ${rd_y2} < 3000", "rd_y1", "rd_y2").replace("'y', 'n'", "'n', 'u'")
+    + ")",
+    tell("${rd_staff_ratio} >= 50", "rd_staff_ratio"),
+)
+_KEY_FIELDS = "selected('emerging six_bases gap_filling chain_leader', ${product_field})"
+_GIANT_RD = (
+    f"if({known('rev_y1')}, if(${{rev_y1}} >= 10000, {tell('${rd_ratio_y1} >= 3 and ${rd_ratio_y2} >= 3', *RATIOS)}, "
+    f"if(${{rev_y1}} >= 5000, {tell('${rd_ratio_y1} >= 6 and ${rd_ratio_y2} >= 6', *RATIOS)}, {_YOUNG_GIANT})), 'u')"
+)
+"""Two years of R&D by the size of the revenue; below 50 million yuan, equity, R&D and R&D staff together."""
+_GIANT_INNOVATION = any_of(
+    tell("${award_giant} > 0", "award_known"),
+    tell("${maker} = 'top50'", "maker"),
+    all_of(_GIANT_RD, tell("${rd_org} != 'none'", "rd_org"), tell("${ip1} >= 2", *IP)),
+)
 
 CRITERIA = (
     CriteriaSet(
@@ -228,6 +247,40 @@ CRITERIA = (
                 "评价得分不足60分且无直通条件",
                 "fewer than 60 points and no direct route",
             ),
+            _VETO,
+        ),
+    ),
+    CriteriaSet(
+        "giant22",
+        "专精特新“小巨人”(2022年规则,部分条件须人工判断)",
+        "Little giant (rules of 2022; some conditions need a person)",
+        (
+            Condition(
+                "years",
+                tell("${niche_years} >= 3", "niche_years"),
+                "从事细分市场不满3年",
+                "less than 3 years in the niche",
+            ),
+            Condition(
+                "main", tell("${main_ratio} >= 70", "main_ratio"), "主营业务收入占比不足70%", "main business under 70 %"
+            ),
+            Condition("growth", tell("${main_growth} >= 5", "main_growth"), "主营收入增长率不足5%", "growth under 5 %"),
+            Condition("debt", tell("${debt_ratio} <= 70", "debt_ratio"), "资产负债率高于70%", "debt ratio above 70 %"),
+            Condition("systems", "'u'", "", ""),
+            Condition(
+                "certified",
+                tell("selected(${quality}, 'iso9001')", "quality"),
+                "无管理体系认证",
+                "no certified quality system",
+            ),
+            Condition("brand", tell("selected(${quality}, 'brand')", "quality"), "无自主品牌", "no brand of its own"),
+            Condition(
+                "share", tell("${share_cn} >= 10", "share_cn"), "国内市场占有率不足10%", "share of the niche under 10 %"
+            ),
+            Condition(
+                "innovation", _GIANT_INNOVATION, "创新能力条件不满足", "the conditions on innovation are not met"
+            ),
+            Condition("chain", f"if({_KEY_FIELDS}, 'y', 'u')", "", ""),
             _VETO,
         ),
     ),
@@ -336,7 +389,7 @@ CRITERIA = (
         ),
     ),
 )
-"""The 2022 little-giant rules are left out: three of their six conditions are not questions of this form."""
+"""Where a condition is worth `u` whatever is answered, this form does not ask for it: such a set can fail, never pass."""
 
 
 def _said(code: str, conditions: tuple[Condition, ...], language: str) -> str:
