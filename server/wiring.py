@@ -6,9 +6,12 @@ from functools import cache
 
 from litestar.types import ControllerRouterHandler
 
-from server import moment
+from server import moment, phones
 from server.devices import handlers as devices
+from server.enterprises import handlers as enterprises
+from server.enterprises import kinds as enterprise_kinds
 from server.people import handlers as people
+from server.quarantine import handlers as quarantine
 from server.questionnaires import handlers as questionnaires
 from server.questionnaires import kinds as questionnaire_kinds
 from server.records import handlers as records
@@ -21,6 +24,12 @@ from server.routing import handlers as routing
 from server.routing import kinds as routing_kinds
 from server.sessions import handlers as sessions
 from server.settings import read_secret, settings
+from server.tasks import actions as task_actions
+from server.tasks import handlers as tasks
+from server.tasks import kinds as task_kinds
+from server.visits import following as visit_following
+from server.visits import handlers as visits
+from server.visits import kinds as visit_kinds
 from sync.configuration import configure
 
 
@@ -29,19 +38,29 @@ def routers() -> list[ControllerRouterHandler]:
         people.router,
         sessions.router,
         devices.router,
+        phones.router,
+        quarantine.router,
+        enterprises.router,
         questionnaires.router,
         routing.router,
         records.router,
         reports.router,
+        tasks.router,
+        visits.router,
     ]
 
 
 @cache
 def connect() -> None:
     """Registers kinds, operations and followers; once per process, for the server, the console and the tests alike."""
+    enterprise_kinds.connect()
     questionnaire_kinds.connect()
     routing_kinds.connect()
     record_operations.connect()
     report_kinds.connect()
+    task_kinds.connect()
+    visit_kinds.connect()
     on_submitted(follow_records)
+    on_submitted(task_actions.follow_visit_records)
+    on_submitted(visit_following.follow_visit_records)
     configure(secret=read_secret(settings), now=moment.now)

@@ -17,6 +17,23 @@ TEXT_FIELDS = ("credit_code", "name", "status", "region", "industry", "address",
 CONTACT_FIELDS = ("contact_name", "contact_post", "contact_phone")
 FIELDS = (*TEXT_FIELDS, "tags", *CONTACT_FIELDS)
 """Everything else is a fact: kept in the dossier under its own name."""
+FACTS = (
+    "registered_on",
+    "registration_number",
+    "registered_capital",
+    "legal_person",
+    "enterprise_type",
+    "produce_region",
+    "operate_state",
+    "staff",
+    "revenue",
+    "total_assets",
+    "main_product",
+    "website",
+    "remark",
+)
+"""The facts every dossier has a place for, in lists and on phones; a desk may add others. `legal_person` is personal data."""
+PERSONAL = frozenset({*CONTACT_FIELDS, "legal_person"})
 DESK_ONLY = frozenset({"credit_code", "tier"})
 """What a phone may not patch: who a firm is, and what it was recognised as."""
 FACT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
