@@ -13,6 +13,7 @@ from apscheduler.triggers.cron import CronTrigger
 from msgspec import Struct
 
 from server.moment import now
+from server.quarantine.actions import release_overdue
 from server.sessions.actions import forget_old_rows
 from server.settings import settings
 from sync.identity import named_id
@@ -31,7 +32,10 @@ class Job(Struct, frozen=True):
     """An idempotent action: it may run twice, late, or on two servers."""
 
 
-JOBS = (Job("forget_old_rows", "17 3 * * *", forget_old_rows),)
+JOBS = (
+    Job("forget_old_rows", "17 3 * * *", forget_old_rows),
+    Job("release_overdue", "*/10 * * * *", release_overdue),
+)
 
 
 async def claim(name: str, firing: str) -> bool:
