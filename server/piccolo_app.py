@@ -14,6 +14,10 @@ TABLE_MODULES = [
     "server.questionnaires.tables",
     "server.records.tables",
     "server.reports.tables",
+    "server.tasks.tables",
+    "server.visits.tables",
+    "server.symposia.tables",
+    "server.campaigns.tables",
     "server.routing.tables",
 ]
 
