@@ -197,7 +197,36 @@ def parse(text: str) -> Node:
         raise ExpressionError(
             f"表达式超过 {MAX_LENGTH} 个字符", f"the expression is longer than {MAX_LENGTH} characters", MAX_LENGTH
         )
-    return _Parser(_tokens(text)).whole()
+    tree = _Parser(_tokens(text)).whole()
+    if _depth(tree) > MAX_DEPTH:
+        raise _too_deep(0)
+    return tree
+
+
+def _too_deep(at: int) -> ExpressionError:
+    return ExpressionError(
+        f"嵌套超过 {MAX_DEPTH} 层",
+        f"nested more than {MAX_DEPTH} levels deep",
+        at,
+        "calculate 分几步算 / several calculate rows",
+    )
+
+
+def _depth(tree: Node) -> int:
+    """Levels of a tree, counted without recursion: a long chain of changing operators is deep to the left."""
+    deepest = 0
+    waiting: list[tuple[object, int]] = [(tree, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        if isinstance(node, Call | Operation):
+            waiting += [(arg, depth + 1) for arg in node.args]
+        elif isinstance(node, Negate):
+            waiting.append((node.value, depth + 1))
+        elif isinstance(node, Path):
+            waiting.append((node.start, depth + 1))
+            waiting += [(test, depth + 1) for step in node.steps for test in step.predicates]
+    return deepest
 
 
 class _Parser:
@@ -243,12 +272,7 @@ class _Parser:
     def expression(self, level: int) -> Node:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise ExpressionError(
-                f"嵌套超过 {MAX_DEPTH} 层",
-                f"nested more than {MAX_DEPTH} levels deep",
-                self.next.at,
-                "calculate 分几步算 / several calculate rows",
-            )
+            raise _too_deep(self.next.at)
         node = self.chain(level)
         self.depth -= 1
         return node
@@ -263,15 +287,8 @@ class _Parser:
                 name, right = pending.pop(), operands.pop()
                 operands[-1] = _joined(name, operands[-1], right)
 
-        chained = 0
         while (name := self.binary_name()) is not None and _LEVEL_OF[name] >= level:
             reduce_to(_LEVEL_OF[name])
-            if not (isinstance(operands[-1], Operation) and operands[-1].name == name):
-                chained += 1
-            if self.depth + chained > MAX_DEPTH:
-                raise ExpressionError(
-                    f"嵌套超过 {MAX_DEPTH} 层", f"nested more than {MAX_DEPTH} levels deep", self.next.at
-                )
             self.at += 1
             pending.append(name)
             operands.append(self.unary())
