@@ -135,11 +135,11 @@ def _confine(limits: Limits) -> None:
 
 
 def main() -> int:
+    from forms.workbook.build import build  # only here: the server itself never loads openpyxl and pyxform
+
     request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Request)
     _confine(request.limits)
     try:
-        from forms.workbook.build import build  # after the limits: openpyxl and pyxform count too
-
         sys.stdout.buffer.write(msgspec.msgpack.encode(build(request.content, request.files, request.limits)))
     except MemoryError:
         return _OUT_OF_MEMORY

@@ -48,7 +48,7 @@ class ListFinder:
                 "type",
                 f"choices 表里没有清单“{source}”",
                 f"there is no list “{source}” in the choices sheet",
-                "、".join(list(self.lists)[:5]),
+                "、".join(list(self.lists)[:5]) or "在 choices 表里写这个清单 / write this list into the choices sheet",
             )
             return ""
         return source
@@ -60,7 +60,7 @@ class ListFinder:
                 "type",
                 f"external_choices 表里没有清单“{source}”",
                 f"there is no list “{source}” in the external_choices sheet",
-                "、".join(list(self.external)[:5]),
+                "、".join(list(self.external)[:5]) or "select_one_from_file list.csv + choice_filter",
             )
             return ""
         if source in self.lists and self.lists[source] is not self.external[source]:

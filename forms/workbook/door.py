@@ -18,8 +18,8 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     seconds: float = 20.0
     """Wall clock and processor time of the converting process, each."""
-    memory_mib: int = 768
-    """Address space of the converting process; an empty one takes some 60 MiB, pyxform and openpyxl some 250."""
+    memory_mib: int = 512
+    """Address space of the converting process. Python with pyxform and openpyxl takes some 50 MiB before any work."""
     file_bytes: int = 10 * MIB
     uncompressed_bytes: int = 100 * MIB
     """All parts of the zip together; also the most that one part may say of itself."""
