@@ -10,9 +10,11 @@ import msgspec
 
 from sync.bulk import ids as json_ids
 from sync.bulk import one_of
-from sync.feed import touch
-from sync.operations import Kind
-from sync.transaction import execute, fetch
+from sync.feed import current_id, touch
+from sync.operations import Kind, Operation, OperationContext, Outcome, applied, operation, quarantine, retry
+from sync.patches import register_patch
+from sync.refusal import target_unknown
+from sync.transaction import execute, executemany, fetch
 
 LI, WANG, ZHAO = (UUID(int=number) for number in (1, 2, 3))
 
@@ -83,3 +85,72 @@ async def add_note(bureau: UUID, topic: str, title: str = "", body: str = "", *,
 async def move_note(bureau: UUID, id: UUID, topic: str) -> None:
     await execute("UPDATE toy_note SET topic = $2 WHERE id = $1", [id, topic])
     touch(bureau, "note", id)
+
+
+class NewNote(msgspec.Struct, forbid_unknown_fields=True):
+    """A note as the phone made it; a title is the least."""
+
+    topic: str
+    title: str
+    body: str = ""
+
+
+class Comment(msgspec.Struct, forbid_unknown_fields=True):
+    text: str
+
+
+async def add_notes(context: OperationContext, operations: list[Operation[NewNote]]) -> list[Outcome]:
+    """Many notes with one statement; the topic `closed` takes none."""
+    outcomes = [judge(context, one) for one in operations]
+    good = [one for one, outcome in zip(operations, outcomes, strict=True) if outcome.status == "applied"]
+    await executemany(
+        "INSERT INTO toy_note (bureau, id, topic, title, body) VALUES ($1, $2, $3, $4, $5)",
+        [[context.bureau, one.target, one.args.topic, one.args.title, one.args.body] for one in good],
+    )
+    for one in good:
+        touch(context.bureau, "note", one.target)
+    return outcomes
+
+
+def judge(context: OperationContext, one: Operation[NewNote]) -> Outcome:
+    if one.args.topic == "closed" and context.accepted_by is None:
+        return quarantine("note.closed", "此主题已关闭", "This topic is closed")
+    return applied()
+
+
+@operation("note.add", args=NewNote, batch=add_notes, kind="note", creates=True)
+async def add_one(context: OperationContext, one: Operation[NewNote]) -> Outcome:
+    return (await add_notes(context, [one]))[0]
+
+
+@operation("note.comment", args=Comment, kind="note")
+async def comment(context: OperationContext, one: Operation[Comment]) -> Outcome:
+    """A comment follows a merged note; it marks itself when it was accepted or came late."""
+    target = await current_id(context.bureau, "note", one.target)
+    mark = "!" if context.late else "+" if context.accepted_by else ""
+    found = await fetch(
+        "UPDATE toy_note SET body = body || $3 WHERE bureau = $1 AND id = $2 RETURNING id",
+        [context.bureau, target, f"[{mark}{one.args.text}]"],
+    )
+    if not found:
+        raise target_unknown()
+    touch(context.bureau, "note", target)
+    return applied(origin=str(one.target)) if target != one.target else applied()
+
+
+@operation("note.fail", args=Comment, kind="note")
+async def fail(context: OperationContext, one: Operation[Comment]) -> Outcome:
+    """A handler with a bug: it writes, and then breaks."""
+    await add_note(context.bureau, "a", "half done", id=one.target)
+    raise ZeroDivisionError(one.args.text)
+
+
+later: set[str] = {"later"}
+
+
+@operation("note.later", args=Comment, kind="note")
+async def not_yet(context: OperationContext, one: Operation[Comment]) -> Outcome:
+    return retry() if one.args.text in later else await comment(context, one)
+
+
+register_patch("note.patch", "note")
