@@ -444,7 +444,7 @@ def test_everything_a_person_reads_is_there_in_both_languages(name: str, publish
     texts = [text for question in everything for text in _texts(question)]
     texts += [choice.label for choices in form.lists.values() for choice in choices.choices]
     assert form.header is not None
-    texts.append(form.header.notice)
+    texts += [form.title, form.header.notice]
 
     assert form.languages == ("zh", "en")
     assert form.version == "2026112101"
@@ -694,6 +694,17 @@ def test_the_self_assessment_adds_its_points_and_names_the_gaps(published: dict[
     assert result["gaps_giant26"] == "tier rd ip score"
     assert result["giant26_zh"].startswith("不满足;尚未取得专精特新中小企业称号;")
     assert result["giant26_en"].startswith("not met; not yet an SRDI SME; ")
+
+
+def test_a_message_shows_the_figure_it_compares_with(published: dict[str, CompiledForm]) -> None:
+    flaws = record(published["visit_record"], {"situation.staff_now": 151}).flaws
+
+    assert [(flaw.zh, flaw.en) for flaw in flaws] == [
+        (
+            "与上次走访的100人相差超过50%,请核实并说明。",
+            "This differs from last time (100) by more than 50 %; check and give the reason.",
+        )
+    ]
 
 
 def test_a_call_that_never_gets_through_is_unreachable_after_the_third_try(published: dict[str, CompiledForm]) -> None:

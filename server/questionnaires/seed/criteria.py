@@ -3,6 +3,8 @@
 Sources: 《优质中小企业梯度培育管理暂行办法》工信部企业〔2022〕63号, annexes 1–3, and its revision in force since 1 April 2026, whose
 official annexes were not at hand: those two sets are marked unverified in the labels. Every condition is worth `y`, `n` or
 `u`; what was not asked or not answered is `u`, never zero. Amounts in 万元, ratios in percent.
+
+One file because a condition is read beside the points and the figures it is made of.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def problems(
 ) -> Rows:
     """What the enterprise says is wrong: each row is saved to the list `reports` and becomes one report.
 
-    `its_name` keeps who said it when the enterprise is in no registry yet.
+    `its_name` keeps who said it when the enterprise is in no registry yet. Longer than 60 lines: one question an entry.
     """
     too_long = Check("string-length(.) <= 40", "标题不超过40字。", "A title has at most 40 characters.")
     own_words = Said("照录企业原话,不作修饰", "The enterprise's own words, unpolished")
@@ -164,6 +164,7 @@ def header(form_id: str, title: Said, number: str, approval: str, purpose: Said,
         "ends; you may ask to see, correct or delete them, and may leave optional questions open. "
         "Business data are kept as business secrets.",
     )
+    own = both("qf::title", title) | both("qf::notice", notice)
     return {
         "form_title": f"{title.zh} {title.en}",
         "form_id": form_id,
@@ -175,7 +176,7 @@ def header(form_id: str, title: Said, number: str, approval: str, purpose: Said,
         "qf::approved_by": "区统计局",
         "qf::approval_number": approval,
         "qf::valid_until": "2028-12-31",
-    } | both("qf::notice", notice)
+    } | own
 
 
 YES_NO = Choices("yes_no", (("yes", "是", "Yes"), ("no", "否", "No")))

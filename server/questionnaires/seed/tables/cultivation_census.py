@@ -77,7 +77,7 @@ def _region(name: str, zh: str, en: str, **columns: Any) -> Rows:
 
 
 def _patched() -> Rows:
-    """Base data that update the dossier once the firm has confirmed them."""
+    """Base data that update the dossier once the firm has confirmed them. Longer than 60 lines: one question an entry."""
     return together(
         ask(
             "date",
@@ -245,6 +245,7 @@ def _niche() -> Rows:
 
 
 def _accounts() -> Rows:
+    """Two years of figures. Longer than 60 lines: one question an entry."""
     main = ("主营业务收入应不小于0且不大于营业收入。", "Main revenue lies between zero and the revenue.")
 
     def not_over_revenue(year: str) -> Check:

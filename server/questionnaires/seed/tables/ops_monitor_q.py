@@ -123,6 +123,7 @@ def _part_of_revenue(ending: str) -> Row | dict[str, Any]:
 
 
 def _figures() -> Rows:
+    """Every indicator, in the order of the paper form. Longer than 60 lines: one question an entry."""
     flip = Check(
         "${last_profit_q} = '' or . * ${last_profit_q} >= 0",
         "利润与上季相比盈亏反转,请留意。",

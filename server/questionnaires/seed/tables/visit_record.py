@@ -37,6 +37,7 @@ from server.questionnaires.seed.words import (
 
 
 def _who_and_when() -> Rows:
+    """Which enterprise, when and why. Longer than 60 lines: one question an entry."""
     return together(
         ask(
             "select_one yes_no",
@@ -255,6 +256,7 @@ def _finance() -> Rows:
 
 
 def _said_and_promised() -> Rows:
+    """The problems, and what became of earlier ones. Longer than 60 lines: one question an entry."""
     return together(
         problems(
             "issues",
