@@ -84,3 +84,8 @@ def conflict_resolved() -> Refusal:
 
 def target_unknown() -> Refusal:
     return Refusal("target.unknown", 404, "操作的对象不存在或不可见", "The row does not exist or is not visible")
+
+
+def id_taken() -> Refusal:
+    """For an id that exists already, perhaps in another bureau: where is not said."""
+    return Refusal("id_taken", 409, "编号已被占用", "This id is taken")

@@ -266,6 +266,21 @@ async def test_rule_3_scenario_40_one_bad_operation_holds_up_only_what_depends_o
     assert "ZeroDivisionError" in caplog.text
 
 
+async def test_rule_1_an_id_of_another_bureau_is_taken_and_nobody_says_where(town):
+    theirs = Town(uuid4())
+    async with transaction():
+        target = await add_note(theirs.bureau, "a", "theirs")
+    li = await town.phone()
+    li.do("note.add", target, {"topic": "a", "title": "mine"})
+    note(li, "beside it")
+    results = await li.push()
+    assert [(one.status, one.code, one.details) for one in results] == [
+        ("rejected", "id_taken", None),
+        ("applied", None, None),
+    ]
+    assert await theirs.notes() == {"theirs": ""}
+
+
 async def test_rule_3_a_bulk_that_fails_falls_back_to_one_by_one(town):
     li = await town.phone()
     target = note(li, "first")

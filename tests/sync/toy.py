@@ -8,13 +8,13 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from sync.bulk import as_json, one_of, rows
 from sync.bulk import ids as json_ids
-from sync.bulk import one_of
 from sync.feed import current_id, touch
 from sync.operations import Kind, Operation, OperationContext, Outcome, applied, operation, quarantine, retry
 from sync.patches import register_patch
-from sync.refusal import target_unknown
-from sync.transaction import execute, executemany, fetch
+from sync.refusal import id_taken, target_unknown
+from sync.transaction import execute, fetch
 
 LI, WANG, ZHAO = (UUID(int=number) for number in (1, 2, 3))
 
@@ -67,7 +67,16 @@ async def write_note(context: Any, id: UUID, changes: dict[str, Any]) -> None:
     touch(context.bureau, "note", id)
 
 
-NOTE = Kind(name="note", load=load_notes, scopes=note_scopes, priority=2, fields=note_fields, write=write_note)
+async def lock_notes(bureau: UUID, ids: list[UUID]) -> None:
+    await fetch(
+        f"SELECT id FROM toy_note WHERE bureau = $1 AND id IN {one_of(2)} ORDER BY id FOR UPDATE",
+        [bureau, json_ids(ids)],
+    )
+
+
+NOTE = Kind(
+    name="note", load=load_notes, scopes=note_scopes, priority=2, fields=note_fields, write=write_note, lock=lock_notes
+)
 PIN = Kind(name="pin", load=load_pins, scopes=pin_scopes, priority=9)
 
 
@@ -103,10 +112,18 @@ async def add_notes(context: OperationContext, operations: list[Operation[NewNot
     """Many notes with one statement; the topic `closed` takes none."""
     outcomes = [judge(context, one) for one in operations]
     good = [one for one, outcome in zip(operations, outcomes, strict=True) if outcome.status == "applied"]
-    await executemany(
-        "INSERT INTO toy_note (bureau, id, topic, title, body) VALUES ($1, $2, $3, $4, $5)",
-        [[context.bureau, one.target, one.args.topic, one.args.title, one.args.body] for one in good],
+    lines = [
+        {"id": one.target, "topic": one.args.topic, "title": one.args.title, "body": one.args.body} for one in good
+    ]
+    made = await fetch(
+        "INSERT INTO toy_note (bureau, id, topic, title, body)"
+        " SELECT $1::uuid, rows.id, rows.topic, rows.title, rows.body"
+        f" FROM {rows('id uuid, topic text, title text, body text', 2)} WHERE true"
+        " ON CONFLICT (id) DO NOTHING RETURNING id",
+        [context.bureau, as_json(lines)],
     )
+    if len(made) < len(good):
+        raise id_taken()
     for one in good:
         touch(context.bureau, "note", one.target)
     return outcomes
