@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, Router, get, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Raw, Struct
 
 from server.door import once
@@ -73,7 +73,7 @@ async def list_records(
     form: FromQuery[str | None] = None,
     enterprise: FromQuery[UUID | None] = None,
     person: FromQuery[UUID | None] = None,
-    record_state: FromQuery[str | None] = None,
+    record_state: Annotated[str | None, QueryParameter(name="state")] = None,
     limit: FromQuery[int] = LIMIT_DEFAULT,
     after: FromQuery[str | None] = None,
 ) -> Page[RecordLine]:
