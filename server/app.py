@@ -15,7 +15,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from msgspec import Struct
 
-from server import door, wiring
+from server import door, phones, wiring
 from server.auth import Authentication
 from server.migrate import pending_migrations
 from server.schedule import running_jobs
@@ -56,7 +56,7 @@ def set_up_logging() -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -75,6 +75,7 @@ def create_app() -> Litestar:
             HTTPException: door.on_http_exception,
             Exception: door.on_bug,
         },
+        plugins=[phones.ChangeSchema()],
         lifespan=[lifespan],
         logging_config=None,
         request_max_body_size=settings.body_bytes_max,

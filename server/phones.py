@@ -5,13 +5,53 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Router, get, post
+from litestar._openapi.schema_generation import SchemaCreator
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Schema
 from litestar.params import JSONBody
+from litestar.plugins import OpenAPISchemaPlugin
+from litestar.typing import FieldDefinition
 
 from sync import devices
 from sync.devices import DeviceContext
 from sync.pull import hello, pull
 from sync.push import push
-from sync.wire import EnrolRequest, EnrolResponse, HelloResponse, PullRequest, PullResponse, PushRequest, PushResponse
+from sync.wire import (
+    Change,
+    EnrolRequest,
+    EnrolResponse,
+    HelloResponse,
+    PullRequest,
+    PullResponse,
+    PushRequest,
+    PushResponse,
+)
+
+
+class ChangeSchema(OpenAPISchemaPlugin):
+    """Describes one line of a pull: its body is any JSON, which the framework cannot read out of the type."""
+
+    @staticmethod
+    def is_plugin_supported_type(value: Any) -> bool:
+        return value is Change
+
+    def to_openapi_schema(self, field_definition: FieldDefinition, schema_creator: SchemaCreator) -> Schema:
+        text, number = Schema(type=OpenAPIType.STRING), Schema(type=OpenAPIType.INTEGER)
+        return Schema(
+            type=OpenAPIType.OBJECT,
+            required=["op", "v"],
+            properties={
+                "op": Schema(type=OpenAPIType.STRING, enum=["put", "out", "gone", "redirect", "scope_out"]),
+                "v": number,
+                "kind": text,
+                "id": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID),
+                "scopes": Schema(type=OpenAPIType.ARRAY, items=text),
+                "add": Schema(type=OpenAPIType.BOOLEAN),
+                "to": Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.UUID),
+                "merged": Schema(type=OpenAPIType.BOOLEAN),
+                "d": Schema(type=OpenAPIType.OBJECT),
+            },
+        )
+
 
 PhoneRequest = Request[Any, DeviceContext, Any]
 
