@@ -220,9 +220,9 @@ class Inspection:
             return
         if not isinstance(place, InForm) or not isinstance(self.index.items.get(place.path), Repeat):
             inside = self.index.repeats_above(self.at.path)
-            ways = "/".join([".."] * (len(self.at.path) - len(inside[-1]))) if inside else "1"
+            ways = "/".join([".."] * (len(self.at.path) - len(inside[-1]))) if inside else ""
             zh, en = "position() 里的路径要指到循环组", "the path in position() must reach the repeat"
-            yield Said("form.argument", zh, en, f"position({ways})")
+            yield Said("form.argument", zh, en, f"position({ways})" if ways else "")
 
     def _indexed_repeat(self, args: tuple[Node, ...]) -> Iterator[Said]:
         usage = "indexed-repeat(${q}, ${repeat}, 1)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from forms.definition import Question
@@ -180,10 +180,23 @@ def same_answer(recorded: Any, computed: Any) -> bool:
         recorded = "true" if recorded else "false"
     if type(recorded) is list or type(computed) is list:
         return to_text(recorded) == to_text(computed)
+    early, late = read_moment(to_text(recorded)), read_moment(to_text(computed))
+    if early is not None and late is not None:
+        return _same_moment(early, late)
     a, b = to_number(recorded), to_number(computed)
     if a == a and b == b:
         return abs(a - b) <= 1e-9 * max(1.0, abs(a), abs(b))
     return to_text(recorded) == to_text(computed)
+
+
+def _same_moment(a: Moment, b: Moment) -> bool:
+    """To the millisecond; zones count only where both name one."""
+    if a.timed != b.timed:
+        return False
+    apart = a.when - b.when
+    if a.offset is not None and b.offset is not None:
+        apart -= a.offset - b.offset
+    return abs(apart) < timedelta(milliseconds=1)
 
 
 def is_nothing(raw: Any) -> bool:

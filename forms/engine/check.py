@@ -111,6 +111,8 @@ class Checker:
             self.check(row)
 
     def _check_question(self, frame: Frame, step: Step, value: Any) -> None:
+        if frame.findings.get(step.slot) == "type":
+            return  # an answer that cannot be read breaks no further rule
         empty = is_empty(value)
         if step.calculation is not None and self.recheck:
             self._check_calculation(frame, step)
@@ -118,7 +120,7 @@ class Checker:
             if step.required is not None and self._holds(frame, step, step.required) is True:
                 self.add(frame.place(step), "missing", None, step.item.required_message)  # type: ignore[union-attr]
             return
-        if step.choices is not None and step.slot not in frame.findings:
+        if step.choices is not None:
             try:
                 if not step.choices(frame, self.env, [value] if type(value) is str else to_names(value)):
                     self.add(frame.place(step), "choice", value)
@@ -143,7 +145,7 @@ class Checker:
         question, compute = step.item, step.calculation
         assert isinstance(question, Question)
         assert compute is not None
-        if step.volatile or question.trigger is not None or step.slot in frame.findings:
+        if step.volatile or question.trigger is not None:
             return
         languages: tuple[str, ...] = (self.env.language,)
         if step.spoken:

@@ -55,7 +55,7 @@ def decimal_date_time(value: object, zone: tzinfo | None) -> float | str:
     offset = moment.offset
     if offset is None and zone is not None:
         offset = zone.utcoffset(moment.when)
-    return moment.days - (offset.total_seconds() / 86400 if offset else 0.0)
+    return moment.exact - (offset.total_seconds() / 86400 if offset else 0.0)
 
 
 def decimal_time(value: object) -> float | str:
@@ -69,7 +69,7 @@ def decimal_time(value: object) -> float | str:
     moment = as_moment(value, timed=True)
     if not isinstance(moment, Moment):
         return ""
-    return moment.days % 1
+    return moment.exact % 1
 
 
 def read_clock(text: str) -> float | None:

@@ -24,6 +24,9 @@ MAX_TEXT = {0: 1_000_000, 1: 100_000, 2: 5_000, 3: 300, 4: 100}
 _OPEN = 16
 """A quantifier that may repeat more often than this counts as open."""
 
+_FLAGS = re.IGNORECASE | re.MULTILINE | re.DOTALL | re.VERBOSE | re.LOCALE | re.ASCII
+"""Marks inside a pattern; browsers do not know them."""
+
 _ASCII = range(128)
 _ANY = frozenset([*_ASCII, -1])
 """Character sets are kept as ASCII codes; -1 stands for everything beyond."""
@@ -66,10 +69,12 @@ def _read(text: str) -> tuple[re.Pattern[str], int]:
         )
     try:
         tree = _reader.parse(text)
-        compiled = re.compile(text)
+        compiled = re.compile(text, re.ASCII)  # as on the phone: \d is 0-9, not every digit of the world
     except (re.error, OverflowError, RecursionError) as error:
         raise PatternError(f"正则表达式有误：{error}", f"the pattern does not compile: {error}") from error
-    _check_nesting(tree, text)
+    if tree.state.flags & _FLAGS or "(?P" in text:
+        raise PatternError("不支持 (?i) 这类标记", "marks such as (?i) are not supported", "[Aa]")
+    _check_nesting(tree)
     spans = [_characters(item) for item in _open_quantifiers(tree)]
     rivals = max((sum(1 for other in spans if span & other) for span in spans), default=0)
     if rivals > MAX_RIVALS:
@@ -87,7 +92,7 @@ _REPEATS = frozenset({_codes.MAX_REPEAT, _codes.MIN_REPEAT})
 def _children(token: tuple[Any, Any]) -> Iterator[Any]:
     """The sequences inside one token of the parsed pattern."""
     code, argument = token
-    if code in _REPEATS or code is _codes.POSSESSIVE_REPEAT:
+    if code in _REPEATS:
         yield argument[2]
     elif code is _codes.SUBPATTERN:
         yield argument[3]
@@ -95,8 +100,6 @@ def _children(token: tuple[Any, Any]) -> Iterator[Any]:
         yield from argument[1]
     elif code in (_codes.ASSERT, _codes.ASSERT_NOT):
         yield argument[1]
-    elif code is _codes.ATOMIC_GROUP:
-        yield argument
     elif code is _codes.GROUPREF_EXISTS:
         yield from (part for part in argument[1:] if part is not None)
 
@@ -109,11 +112,13 @@ def _open_quantifiers(sequence: Any) -> Iterator[tuple[Any, Any]]:
             yield from _open_quantifiers(inner)
 
 
-def _check_nesting(sequence: Any, text: str) -> None:
+def _check_nesting(sequence: Any) -> None:
     for token in sequence:
         code, argument = token
         if code is _codes.GROUPREF or code is _codes.GROUPREF_EXISTS:
             raise PatternError(r"不支持反向引用（\1）", r"back-references (\1) are not supported")
+        if code is _codes.POSSESSIVE_REPEAT or code is _codes.ATOMIC_GROUP:
+            raise PatternError("不支持 a++ 和 (?>…)", "a++ and (?>…) are not supported", "a+")
         if code in _REPEATS and argument[1] > 1 and _is_ambiguous(_unwrapped(argument[2])):
             raise PatternError(
                 "重复里面又有重复（如 (a+)+），长文本会算不完",
@@ -121,7 +126,7 @@ def _check_nesting(sequence: Any, text: str) -> None:
                 "a+",
             )
         for inner in _children(token):
-            _check_nesting(inner, text)
+            _check_nesting(inner)
 
 
 def _unwrapped(sequence: Any) -> list[tuple[Any, Any]]:

@@ -20,8 +20,8 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d(?:T.*)?", re.ASCII)
 class Moment:
     """A date, or a date with a time, by the clock of the place where it was written.
 
-    `when` holds no zone; `offset` is what the text named, None where it named none. As a number it is days since 1970,
-    with the time of day as a fraction.
+    `when` holds no zone; `offset` is what the text named, None where it named none. As a number it is whole days since
+    1970 even with a time: so does ODK Collect, and what a phone let pass must pass here. `exact` keeps the time.
     """
 
     __slots__ = ("offset", "timed", "when")
@@ -32,12 +32,14 @@ class Moment:
         self.offset = offset
 
     @property
-    def days(self) -> float:
+    def days(self) -> int:
+        return self.when.toordinal() - EPOCH
+
+    @property
+    def exact(self) -> float:
+        """Days since 1970 by the same clock, with the time of day as a fraction."""
         when = self.when
-        whole = when.toordinal() - EPOCH
-        if not self.timed:
-            return whole
-        return whole + (when.hour * 3600 + when.minute * 60 + when.second + when.microsecond / 1e6) / 86400
+        return self.days + (when.hour * 3600 + when.minute * 60 + when.second + when.microsecond / 1e6) / 86400
 
     def __str__(self) -> str:
         if not self.timed:
