@@ -20,7 +20,6 @@ async def enterprises(donghu: Any, count: int, *, of: Any = None, pool: str = ""
     """Firms of the bureau without a credit code, all in the care of one commissioner (zhou)."""
     from server.enterprises.actions import NewEnterprise, add_enterprise
     from server.enterprises.assignments.actions import assign_enterprise
-    from server.enterprises.dossier.actions import enter_pool
 
     member = of or donghu.zhou
     made = []

@@ -93,7 +93,8 @@ async def test_a_second_visit_too_soon_is_warned_about_and_offers_to_go_together
     (warning,) = second["warnings"]
     assert warning["code"] == "visit.too_soon"
     assert warning["details"]["join"] == first["id"]
-    assert "周访" in warning["zh"] and "联合走访" in warning["zh"]
+    assert "周访" in warning["zh"]
+    assert "联合走访" in warning["zh"]
     assert (await plan(feng, one, 40, channel="on_site"))["warnings"][0]["details"]["visits"][0]["day"] == day(20)
 
 
