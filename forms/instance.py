@@ -265,10 +265,16 @@ def write_value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{Decimal(repr(value)):f}" if math.isfinite(value) else ""
+        return _decimal_text(value) if math.isfinite(value) else ""
     if isinstance(value, list | tuple):
         return " ".join(write_value(part) for part in value)
     return str(value)
+
+
+def _decimal_text(value: float) -> str:
+    """With a point always, so that a reader finds a decimal again."""
+    text = f"{Decimal(repr(value)):f}"
+    return text if "." in text else f"{text}.0"
 
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
