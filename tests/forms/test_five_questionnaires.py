@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from forms.definition import Question, questions
@@ -530,6 +532,26 @@ def test_a_credit_code_is_checked_to_its_last_character_by_the_form_alone(
     assert (("credit_code", "constraint", "error") not in flaws) is valid
 
 
+ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+"""GB 32100-2015, written out here once more so that the form is measured against something else than itself."""
+SYMBOLS = st.sampled_from(ALPHABET)
+BODIES = st.tuples(SYMBOLS, SYMBOLS, st.integers(0, 999_999), st.lists(SYMBOLS, min_size=9, max_size=9)).map(
+    lambda parts: f"{parts[0]}{parts[1]}{parts[2]:06}{''.join(parts[3])}"
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(body=BODIES, other=SYMBOLS)
+def test_exactly_one_last_character_is_right(published: dict[str, CompiledForm], body: str, other: str) -> None:
+    total = sum(ALPHABET.index(symbol) * 3**place for place, symbol in enumerate(body))
+    right = ALPHABET[-total % 31]
+    form = published["cultivation_census"]
+    refused = ("credit_code", "constraint", "error")
+
+    assert refused not in found(record(form, {"credit_code": body + right}))
+    assert (refused in found(record(form, {"credit_code": body + other}))) is (other != right)
+
+
 MISSING = [
     ("visit_record", "enterprise", {"enterprise": None}),
     ("visit_record", "new_enterprise.new_credit_code", OUTSIDE),
@@ -766,3 +788,18 @@ def test_the_taxonomy_is_offered_in_two_levels(published: dict[str, CompiledForm
     codes = {choice.name for choice in form.form.lists["categories"].choices}
     assert len(codes) == 87
     assert all(re.fullmatch(r"\d{4}", code) for code in codes)
+
+
+def test_the_code_lists_are_whole_and_point_at_each_other() -> None:
+    industries, regions, rules = LISTS["industries"], LISTS["regions"], LISTS["size_rules"]
+    taxonomy = seed.read_rows(seed.TAXONOMY)
+
+    assert [len([row for row in industries if len(row["name"]) == length]) for length in (1, 3)] == [20, 97]
+    assert {row["size_rule"] for row in industries} - {""} <= {row["name"] for row in rules}
+    assert len([row for row in regions if row["level"] == "province"]) == 34
+    assert {"360102", "211402", "330702", "410802"} <= {row["name"] for row in regions}
+    for rows, key in ((industries, "name"), (regions, "name"), (taxonomy, "code")):
+        names = [row[key] for row in rows]
+        assert len(names) == len(set(names))
+        assert {row["parent"] for row in rows} - {""} <= set(names)
+    assert all(row["zh"] and row["en"] and row["code"].startswith(row["parent"]) for row in taxonomy)
