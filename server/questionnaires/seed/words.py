@@ -96,8 +96,7 @@ def remember(name: str, question: str) -> Row:
 
 def _within(kind: str, name: str, zh: str, en: str, rows: tuple[Row | Rows, ...], columns: Row) -> Rows:
     begin = ask(f"begin {kind}", name, zh, en) | columns
-    inner = [row for part in rows for row in (part if isinstance(part, list) else [part])]
-    return [begin, *inner, {"type": f"end {kind}", "name": name}]
+    return [begin, *together(*rows), {"type": f"end {kind}", "name": name}]
 
 
 def group(name: str, zh: str, en: str, *rows: Row | Rows, **columns: Any) -> Rows:
