@@ -12,6 +12,8 @@ from server.people import commands as people
 from server.questionnaires import commands as questionnaires
 from server.routing import commands as routing
 from server.settings import settings
+from server.simulation.api_command import api
+from server.simulation.phone_commands import phone
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -74,5 +76,7 @@ main.add_command(people.person)
 main.add_command(devices.device)
 main.add_command(questionnaires.form)
 main.add_command(routing.routing)
+main.add_command(api)
+main.add_command(phone)
 for command in (keeping.backup, keeping.restore, keeping.doctor):
     main.add_command(command)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, redirect_stdout
+from io import StringIO
 
 from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager
 from piccolo.apps.migrations.tables import Migration
@@ -48,7 +49,8 @@ async def migrate() -> list[str]:
         names = await pending_migrations()
         if names:
             manager = ForwardsMigrationManager(app_name="server", migration_id="all")
-            result = await manager.run()
+            with redirect_stdout(StringIO()):  # it cheers in a terminal; scripts read ours
+                result = await manager.run()
             if not result.success:
                 raise RuntimeError(f"migration failed: {result.message}")
     return names

@@ -59,12 +59,18 @@ async def sign_in(bureau_code: str, login: str, password: str) -> OpenedSession:
     return OpenedSession(token, person.id, person.name, expires, person.must_change_password)
 
 
-async def open_session_of(bureau: UUID, person: UUID) -> str:
+async def open_session_of(bureau: UUID, person: UUID, *, by_console: bool = False) -> str:
     """A token for somebody whose identity is already certain."""
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     moment = now()
     await Session(
-        id=new_id(), bureau=bureau, person=person, token_hash=hash_token(token), created_at=moment, seen_at=moment
+        id=new_id(),
+        bureau=bureau,
+        person=person,
+        token_hash=hash_token(token),
+        created_at=moment,
+        seen_at=moment,
+        is_console=by_console,
     ).save()
     return token
 
@@ -78,6 +84,8 @@ async def actor_of_session(token: str) -> tuple[Actor, bool]:
     if moment - session.seen_at > SEEN_EVERY:
         await Session.update({Session.seen_at: moment}).where(Session.id == session.id)
     actor = await load_actor(session.bureau, session.person)
+    if session.is_console:
+        return actor, False
     must_change = await Person.exists().where((Person.id == session.person) & Person.must_change_password.eq(True))
     return actor, must_change
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from piccolo.columns import UUID, Integer, Text, Timestamptz
+from piccolo.columns import UUID, Boolean, Integer, Text, Timestamptz
 from piccolo.table import Table
 
 
@@ -15,6 +15,8 @@ class Session(Table, tablename="session"):
     token_hash = Text(unique=True)
     created_at = Timestamptz()
     seen_at = Timestamptz()
+    is_console = Boolean(default=False)
+    """Opened at the console for somebody; a one-time password does not stand in its way."""
 
 
 class AnsweredRequest(Table, tablename="answered_request"):
