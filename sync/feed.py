@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from sync.bulk import as_json, rows
+from sync.bulk import as_json, ids, one_of, rows, texts
 from sync.configuration import now
 from sync.operations import kind_of
 from sync.transaction import defer, execute, fetch, transaction
@@ -55,9 +55,9 @@ def touch(bureau: UUID, kind: str, id: UUID, *, gone: bool = False, redirect_to:
     defer(flush, Touch(bureau, kind, id, op, redirect_to), order=FLUSH_ORDER)
 
 
-def touch_many(bureau: UUID, kind: str, ids: Iterable[UUID], *, gone: bool = False) -> None:
+def touch_many(bureau: UUID, kind: str, many: Iterable[UUID], *, gone: bool = False) -> None:
     """`touch` for many rows of one kind."""
-    for id in ids:
+    for id in many:
         touch(bureau, kind, id, gone=gone)
 
 
@@ -105,46 +105,59 @@ async def raise_head(bureau: UUID, count: int) -> int:
 
 
 async def _write_touches(bureau: UUID, touches: list[Touch], before: int, stamped: set[tuple[str, UUID]]) -> None:
-    """Rows move to their numbers in all their scopes at once; scopes that no longer hold them get `out`."""
-    current: dict[tuple[str, UUID], set[str]] = {}
+    """Rows move to their numbers in all their scopes at once; scopes that no longer hold them are told so."""
+    current = await _current_scopes(bureau, touches)
+    former = await _former_scopes(bureau, touches)
+    lines: list[dict[str, Any]] = []
+    for seq, one in enumerate(touches, before + 1):
+        key = one.kind, one.id
+        line = {"kind": one.kind, "id": one.id, "seq": seq}
+        scopes = current.get(key, set())
+        lines.extend({**line, "scope": scope, "op": "put"} for scope in scopes)
+        if left := former.get(key, set()) - scopes:
+            is_gone = one.op == "put" and key not in current
+            op = "gone" if is_gone else "out" if one.op == "put" else one.op
+            lines.extend({**line, "scope": scope, "op": op, "to_id": one.redirect_to} for scope in left)
+        if key in stamped:
+            await execute(
+                "UPDATE sync_field SET v = $4 WHERE bureau = $1 AND kind = $2 AND id = $3 AND v IS NULL",
+                [bureau, one.kind, one.id, seq],
+            )
+    if lines:
+        await execute(
+            "INSERT INTO sync_feed (bureau, kind, id, scope, seq, op, redirect_to)"
+            " SELECT $1::uuid, rows.kind, rows.id, rows.scope, rows.seq, rows.op, rows.to_id"
+            f" FROM {rows('kind text, id uuid, scope text, seq bigint, op text, to_id uuid', 2)} WHERE true"
+            " ON CONFLICT (bureau, kind, id, scope)"
+            " DO UPDATE SET seq = excluded.seq, op = excluded.op, redirect_to = excluded.redirect_to",
+            [bureau, as_json(lines)],
+        )
+
+
+async def _current_scopes(bureau: UUID, touches: list[Touch]) -> dict[tuple[str, UUID], set[str]]:
+    """Where the rows belong now, by their kinds; a row that is missing here has gone."""
     by_kind: dict[str, list[UUID]] = defaultdict(list)
     for one in touches:
         if one.op == "put":
             by_kind[one.kind].append(one.id)
-    for kind, ids in by_kind.items():
-        for id, scopes in (await kind_of(kind).scopes(bureau, ids)).items():
-            current[kind, id] = scopes
-    lines: list[dict[str, Any]] = []
-    marks: list[dict[str, Any]] = []
-    for seq, one in enumerate(touches, before + 1):
-        scopes = current.get((one.kind, one.id), set())
-        is_gone = one.op == "put" and (one.kind, one.id) not in current
-        op = "gone" if is_gone else "out" if one.op == "put" else one.op
-        marks.append({"kind": one.kind, "id": one.id, "seq": seq, "op": op, "to_id": one.redirect_to})
-        lines.extend({"kind": one.kind, "id": one.id, "scope": scope, "seq": seq} for scope in scopes)
-    if lines:
-        await execute(
-            "INSERT INTO sync_feed (bureau, kind, id, scope, seq, op, redirect_to)"
-            " SELECT $1::uuid, rows.kind, rows.id, rows.scope, rows.seq, 'put', NULL"
-            f" FROM {rows('kind text, id uuid, scope text, seq bigint', 2)} WHERE true"
-            " ON CONFLICT (bureau, kind, id, scope)"
-            " DO UPDATE SET seq = excluded.seq, op = 'put', redirect_to = NULL",
-            [bureau, as_json(lines)],
-        )
-    await execute(
-        "UPDATE sync_feed SET op = rows.op, seq = rows.seq, redirect_to = rows.to_id"
-        f" FROM {rows('kind text, id uuid, seq bigint, op text, to_id uuid', 2)}"
-        " WHERE sync_feed.bureau = $1 AND sync_feed.kind = rows.kind AND sync_feed.id = rows.id"
-        " AND sync_feed.op = 'put' AND sync_feed.seq <> rows.seq",
-        [bureau, as_json(marks)],
+    return {
+        (kind, id): scopes
+        for kind, wanted in by_kind.items()
+        for id, scopes in (await kind_of(kind).scopes(bureau, wanted)).items()
+    }
+
+
+async def _former_scopes(bureau: UUID, touches: list[Touch]) -> dict[tuple[str, UUID], set[str]]:
+    """Where phones have the rows so far."""
+    found = await fetch(
+        "SELECT kind, id, scope FROM sync_feed"
+        f" WHERE bureau = $1 AND kind IN {one_of(2, 'text')} AND id IN {one_of(3)} AND op = 'put'",
+        [bureau, texts({one.kind for one in touches}), ids(one.id for one in touches)],
     )
-    if stamped:
-        await execute(
-            f"UPDATE sync_field SET v = rows.seq FROM {rows('kind text, id uuid, seq bigint', 2)}"
-            " WHERE sync_field.bureau = $1 AND sync_field.kind = rows.kind AND sync_field.id = rows.id"
-            " AND sync_field.v IS NULL",
-            [bureau, as_json(mark for mark in marks if (mark["kind"], mark["id"]) in stamped)],
-        )
+    former: dict[tuple[str, UUID], set[str]] = defaultdict(set)
+    for row in found:
+        former[row["kind"], row["id"]].add(row["scope"])
+    return former
 
 
 async def _write_grant(change: GrantChange, seq: int) -> None:

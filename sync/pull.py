@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from sync import refusal
-from sync.bulk import as_json, one_of
+from sync.bulk import ids, one_of, texts
 from sync.configuration import now
 from sync.cursor import PROTOCOL, Backfill, Cursor, decode_cursor, encode_cursor, kinds_number
 from sync.devices import DeviceContext, have_n
@@ -251,7 +251,7 @@ class Reader:
         wanted = room + 1
         while True:
             found = await fetch(
-                _lines_sql(only, is_postgres()), [self.bureau, as_json(scopes), after, upto, wanted, as_json(names)]
+                _lines_sql(only, is_postgres()), [self.bureau, texts(scopes), after, upto, wanted, texts(names)]
             )
             by_seq: dict[int, list[Any]] = defaultdict(list)
             for row in found:
@@ -273,7 +273,7 @@ class Reader:
         for change in changes:
             if change.op == "put" and change.kind is not None and change.id is not None:
                 by_kind[change.kind].append(change.id)
-        bodies = {name: await kind_of(name).load(self.bureau, ids) for name, ids in by_kind.items()}
+        bodies = {name: await kind_of(name).load(self.bureau, wanted) for name, wanted in by_kind.items()}
         for change in changes:
             if change.op == "put" and change.kind is not None and change.id is not None:
                 body = bodies[change.kind].get(change.id)
@@ -292,7 +292,7 @@ class Reader:
         found = await fetch(
             "SELECT DISTINCT id FROM sync_feed"
             f" WHERE bureau = $1 AND op = 'put' AND id IN {one_of(2)} AND scope IN {one_of(3, 'text')}",
-            [self.bureau, as_json(str(target) for target in targets), as_json(self.scopes)],
+            [self.bureau, ids(target for target in targets if target is not None), texts(self.scopes)],
         )
         visible = {row["id"] for row in found}
         for change in changes:
@@ -310,9 +310,9 @@ def _lines_sql(only: str, postgres: bool) -> str:
             f" AND seq > $3 AND seq <= $4 AND kind IN (SELECT value FROM json_each($6)){only} ORDER BY seq LIMIT $5"
         )
     return (
-        f"SELECT line.* FROM json_array_elements_text($2::json) AS held (held_scope) CROSS JOIN LATERAL ("
+        f"SELECT line.* FROM unnest($2::text[]) AS held (held_scope) CROSS JOIN LATERAL ("
         f" SELECT {columns} FROM sync_feed WHERE bureau = $1 AND scope = held_scope AND seq > $3 AND seq <= $4"
-        f" AND kind IN (SELECT json_array_elements_text($6::json)){only} ORDER BY seq LIMIT $5) AS line"
+        f" AND kind = ANY($6::text[]){only} ORDER BY seq LIMIT $5) AS line"
         " ORDER BY seq LIMIT $5"
     )
 

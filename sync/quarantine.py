@@ -13,8 +13,8 @@ from uuid import UUID, uuid5
 import msgspec
 
 from sync import refusal
-from sync.bulk import as_json, one_of
 from sync.bulk import ids as json_ids
+from sync.bulk import one_of
 from sync.configuration import now
 from sync.effects import apply_one, understand
 from sync.feed import touch
@@ -287,7 +287,7 @@ async def release_overdue(bureau: UUID) -> int:
 async def _load(bureau: UUID, ids: list[UUID]) -> dict[UUID, bytes]:
     found = await fetch(
         f"SELECT {COLUMNS} FROM sync_quarantine WHERE bureau = $1 AND id IN {one_of(2)}",
-        [bureau, as_json(map(str, ids))],
+        [bureau, json_ids(ids)],
     )
     return {row["id"]: msgspec.json.encode(_kept(row)) for row in found}
 

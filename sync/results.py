@@ -6,10 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from sync.bulk import as_json, rows
 from sync.configuration import now
 from sync.operations import Outcome
-from sync.transaction import execute
+from sync.transaction import execute, executemany
 from sync.wire import Result
 
 RESULTS_KEPT_FOR = timedelta(days=45)
@@ -44,20 +43,10 @@ def is_plain(result: Result) -> bool:
 async def store_results(bureau: UUID, results: Iterable[Result]) -> None:
     """Put these results in the place of those stored with their operations."""
     lines = [
-        {
-            "id": result.id,
-            "status": result.status,
-            "result": None if is_plain(result) else msgspec.json.encode(result).decode(),
-        }
-        for result in results
+        [bureau, one.id, one.status, None if is_plain(one) else msgspec.json.encode(one).decode()] for one in results
     ]
     if lines:
-        await execute(
-            "UPDATE sync_operation SET status = rows.status, result = rows.result"
-            f" FROM {rows('id uuid, status text, result text', 2)}"
-            " WHERE sync_operation.bureau = $1 AND sync_operation.id = rows.id",
-            [bureau, as_json(lines)],
-        )
+        await executemany("UPDATE sync_operation SET status = $3, result = $4 WHERE bureau = $1 AND id = $2", lines)
 
 
 async def forget_results(bureau: UUID) -> None:
