@@ -63,6 +63,14 @@ class ListFinder:
                 "、".join(list(self.external)[:5]) or "select_one_from_file list.csv + choice_filter",
             )
             return ""
+        if not line.get("choice_filter"):
+            line.complain(
+                "form.filter_missing",
+                "choice_filter",
+                "select_one_external 必须有 choice_filter",
+                "select_one_external needs a choice_filter",
+                "city = ${city}",
+            )
         if source in self.lists and self.lists[source] is not self.external[source]:
             self._clash(line, source)
         self.lists[source] = self.external[source]

@@ -103,7 +103,7 @@ class SurveyReader:
 
     def _unknown_type(self, line: Line, written: str) -> None:
         first = written.split(" ")[0]
-        if refused := next((name for name in REFUSED if written == name or first == name), ""):
+        if refused := max((name for name in REFUSED if f"{written} ".startswith(f"{name} ")), key=len, default=""):
             self._refuse_type(line, refused)
             return
         if first in ("select_one", "select_multiple", "rank") and " " not in written:

@@ -47,14 +47,11 @@ TYPES: dict[str, str] = {
 """Our name of a type → the other names pyxform takes for it, separated by semicolons."""
 
 SELECTS: dict[str, str] = {
-    "select_one": "select one; select1; select one from; add select one prompt using; select one using; q select1",
-    "select_multiple": (
-        "select multiple; select all that apply; select all that apply from; add select multiple prompt using; "
-        "select multiple from; select multiple using; q select"
-    ),
+    "select_one": "select one; select1; select one from; add select one prompt using",
+    "select_multiple": "select all that apply; select all that apply from; add select multiple prompt using",
     "select_one_from_file": "select one from file",
     "select_multiple_from_file": "select multiple from file",
-    "select_one_external": "select one external",
+    "select_one_external": "",
     "rank": "",
 }
 """Types that are followed by the name of a list, or of a file."""
@@ -66,6 +63,13 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "number of days in last year": ("旧类型", "an old type", "integer，constraint 写 . >= 0 and . <= 365"),
     "osm": ("OpenStreetMap 编辑", "editing OpenStreetMap", "geopoint"),
     "cascading_select": ("旧的级联写法", "the old way of cascading", "select_one + choice_filter"),
+    "select multiple": ("缺下划线的写法", "spelled without its underscore", "select_multiple yes_no"),
+    "select multiple from": ("旧写法", "an old spelling", "select_multiple yes_no"),
+    "select multiple using": ("旧写法", "an old spelling", "select_multiple yes_no"),
+    "q select": ("旧写法", "an old spelling", "select_multiple yes_no"),
+    "q select1": ("旧写法", "an old spelling", "select_one yes_no"),
+    "select one using": ("旧写法", "an old spelling", "select_one yes_no"),
+    "select one external": ("旧写法", "an old spelling", "select_one_external street + choice_filter"),
     "loop": ("按清单循环", "looping over a list", "begin_repeat + repeat_count"),
 }
 """Types that other tools know and we do not take: what they are, and what to write instead."""
