@@ -7,6 +7,7 @@ import click
 from server.console import out, print_json, run
 from server.devices import commands as devices
 from server.keeping import commands as keeping
+from server.enterprises import commands as enterprises
 from server.migrate import migrate as run_migrations
 from server.people import commands as people
 from server.questionnaires import commands as questionnaires
@@ -73,6 +74,7 @@ def serve(host: str, port: int, workers: int) -> None:
 main.add_command(people.init)
 main.add_command(people.unit)
 main.add_command(people.person)
+main.add_command(enterprises.enterprise)
 main.add_command(devices.device)
 main.add_command(questionnaires.form)
 main.add_command(routing.routing)
@@ -80,3 +82,6 @@ main.add_command(api)
 main.add_command(phone)
 for command in (keeping.backup, keeping.restore, keeping.doctor):
     main.add_command(command)
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, redirect_stdout
 from io import StringIO
@@ -49,7 +50,8 @@ async def migrate() -> list[str]:
         names = await pending_migrations()
         if names:
             manager = ForwardsMigrationManager(app_name="server", migration_id="all")
-            with redirect_stdout(StringIO()):  # it cheers in a terminal; scripts read ours
+            with redirect_stdout(StringIO()), warnings.catch_warnings():  # it talks; our commands have their own words
+                warnings.simplefilter("ignore")
                 result = await manager.run()
             if not result.success:
                 raise RuntimeError(f"migration failed: {result.message}")
