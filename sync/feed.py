@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from sync.bulk import as_json, ids, one_of, rows, texts
+from sync.bulk import among, as_json, ids, rows, texts
 from sync.configuration import now
 from sync.operations import kind_of
 from sync.transaction import defer, execute, fetch, transaction
@@ -151,7 +151,7 @@ async def _former_scopes(bureau: UUID, touches: list[Touch]) -> dict[tuple[str, 
     """Where phones have the rows so far."""
     found = await fetch(
         "SELECT kind, id, scope FROM sync_feed"
-        f" WHERE bureau = $1 AND kind IN {one_of(2, 'text')} AND id IN {one_of(3)} AND op = 'put'",
+        f" WHERE bureau = $1 AND kind {among(2, 'text')} AND id {among(3)} AND op = 'put'",
         [bureau, texts({one.kind for one in touches}), ids(one.id for one in touches)],
     )
     former: dict[tuple[str, UUID], set[str]] = defaultdict(set)

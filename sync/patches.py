@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 
 from sync import refusal
+from sync.bulk import among
 from sync.bulk import ids as json_ids
-from sync.bulk import one_of
 from sync.configuration import now
 from sync.feed import FLUSH_ORDER, Stamp, current_id, flush, touch
 from sync.identity import named_id
@@ -171,8 +171,7 @@ async def _resolve(context: OperationContext, op: Operation[PatchArgs]) -> Outco
 
 async def _load_conflicts(bureau: UUID, ids: list[UUID]) -> dict[UUID, bytes]:
     found = await fetch(
-        "SELECT id, body, resolved_by, resolved_at, resolution FROM sync_conflict"
-        f" WHERE bureau = $1 AND id IN {one_of(2)}",
+        f"SELECT id, body, resolved_by, resolved_at, resolution FROM sync_conflict WHERE bureau = $1 AND id {among(2)}",
         [bureau, json_ids(ids)],
     )
     return {
@@ -194,7 +193,7 @@ async def _conflict_scopes(bureau: UUID, ids: list[UUID]) -> dict[UUID, set[str]
         "SELECT sync_conflict.id AS id, sync_conflict.person AS person, sync_feed.scope AS scope FROM sync_conflict"
         " LEFT JOIN sync_feed ON sync_feed.bureau = sync_conflict.bureau AND sync_feed.kind = sync_conflict.kind"
         " AND sync_feed.id = sync_conflict.target AND sync_feed.op = 'put'"
-        f" WHERE sync_conflict.bureau = $1 AND sync_conflict.id IN {one_of(2)}",
+        f" WHERE sync_conflict.bureau = $1 AND sync_conflict.id {among(2)}",
         [bureau, json_ids(ids)],
     )
     scopes: dict[UUID, set[str]] = {}

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from sync import refusal
-from sync.bulk import ids, one_of, texts
+from sync.bulk import among, ids, texts
 from sync.configuration import now
 from sync.cursor import PROTOCOL, Backfill, Cursor, decode_cursor, encode_cursor, kinds_number
 from sync.devices import DeviceContext, have_n
@@ -291,7 +291,7 @@ class Reader:
             return
         found = await fetch(
             "SELECT DISTINCT id FROM sync_feed"
-            f" WHERE bureau = $1 AND op = 'put' AND id IN {one_of(2)} AND scope IN {one_of(3, 'text')}",
+            f" WHERE bureau = $1 AND op = 'put' AND id {among(2)} AND scope {among(3, 'text')}",
             [self.bureau, ids(target for target in targets if target is not None), texts(self.scopes)],
         )
         visible = {row["id"] for row in found}

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from sync import refusal
-from sync.bulk import as_json, one_of, rows
+from sync.bulk import among, as_json, rows
 from sync.bulk import ids as json_ids
 from sync.configuration import now
 from sync.devices import DeviceContext, fork
@@ -209,7 +209,7 @@ class Push:
         if not known:
             return set()
         found = await fetch(
-            f"SELECT id, hash, status, result FROM sync_operation WHERE bureau = $1 AND id IN {one_of(2)}",
+            f"SELECT id, hash, status, result FROM sync_operation WHERE bureau = $1 AND id {among(2)}",
             [self.bureau, json_ids(item.head.id for item in known)],
         )
         stored = {row["id"]: row for row in found}

@@ -13,8 +13,8 @@ from uuid import UUID, uuid5
 import msgspec
 
 from sync import refusal
+from sync.bulk import among
 from sync.bulk import ids as json_ids
-from sync.bulk import one_of
 from sync.configuration import now
 from sync.effects import apply_one, understand
 from sync.feed import touch
@@ -127,7 +127,7 @@ async def open_for(bureau: UUID, operations: Iterable[UUID], targets: Iterable[U
     wanted = json_ids(operations)
     found = await fetch(
         f"SELECT {COLUMNS} FROM sync_quarantine WHERE bureau = $1 AND state IN ('waiting', 'held')"
-        f" AND (operation IN {one_of(2)} OR prev IN {one_of(2)} OR target IN {one_of(3)})",
+        f" AND (operation {among(2)} OR prev {among(2)} OR target {among(3)})",
         [bureau, wanted, json_ids(targets)],
     )
     return [_kept(row) for row in found]
@@ -239,7 +239,7 @@ async def _release_one(bureau: UUID, kept: Kept, *, late: bool) -> None:
 async def _held_behind(bureau: UUID, operations: list[UUID], targets: list[UUID]) -> list[Kept]:
     found = await fetch(
         f"SELECT {COLUMNS} FROM sync_quarantine WHERE bureau = $1 AND state = 'held'"
-        f" AND (prev IN {one_of(2)} OR target IN {one_of(3)}) ORDER BY device, n",
+        f" AND (prev {among(2)} OR target {among(3)}) ORDER BY device, n",
         [bureau, json_ids(operations), json_ids(targets)],
     )
     return [_kept(row) for row in found]
@@ -260,9 +260,9 @@ async def is_blocked(bureau: UUID, kept: Kept) -> bool:
 async def missing_or_open(bureau: UUID, operations: list[UUID]) -> set[UUID]:
     """Which of these have not been applied: unknown, or themselves in quarantine."""
     found = await fetch(
-        f"SELECT id FROM sync_operation WHERE bureau = $1 AND id IN {one_of(2)}"
+        f"SELECT id FROM sync_operation WHERE bureau = $1 AND id {among(2)}"
         " AND status NOT IN ('held', 'retry') AND id NOT IN (SELECT operation FROM sync_quarantine"
-        f" WHERE bureau = $1 AND operation IN {one_of(2)} AND state IN ('waiting', 'held'))",
+        f" WHERE bureau = $1 AND operation {among(2)} AND state IN ('waiting', 'held'))",
         [bureau, json_ids(operations)],
     )
     return set(operations) - {row["id"] for row in found}
@@ -286,7 +286,7 @@ async def release_overdue(bureau: UUID) -> int:
 
 async def _load(bureau: UUID, ids: list[UUID]) -> dict[UUID, bytes]:
     found = await fetch(
-        f"SELECT {COLUMNS} FROM sync_quarantine WHERE bureau = $1 AND id IN {one_of(2)}",
+        f"SELECT {COLUMNS} FROM sync_quarantine WHERE bureau = $1 AND id {among(2)}",
         [bureau, json_ids(ids)],
     )
     return {row["id"]: msgspec.json.encode(_kept(row)) for row in found}
@@ -294,7 +294,7 @@ async def _load(bureau: UUID, ids: list[UUID]) -> dict[UUID, bytes]:
 
 async def _scopes(bureau: UUID, ids: list[UUID]) -> dict[UUID, set[str]]:
     found = await fetch(
-        f"SELECT id, person FROM sync_quarantine WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, json_ids(ids)]
+        f"SELECT id, person FROM sync_quarantine WHERE bureau = $1 AND id {among(2)}", [bureau, json_ids(ids)]
     )
     return {row["id"]: {person_scope(row["person"])} for row in found}
 

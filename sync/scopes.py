@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from sync.bulk import among
 from sync.bulk import ids as json_ids
-from sync.bulk import one_of
 from sync.feed import FLUSH_ORDER, GrantChange, flush
 from sync.transaction import defer, fetch
 
@@ -46,7 +46,7 @@ async def visible_ids(bureau: UUID, person: UUID, kind: str, ids: Iterable[UUID]
         "SELECT DISTINCT sync_feed.id AS id FROM sync_feed JOIN sync_grant"
         " ON sync_grant.bureau = sync_feed.bureau AND sync_grant.scope = sync_feed.scope"
         " AND sync_grant.person = $2 AND sync_grant.revoked IS NULL"
-        f" WHERE sync_feed.bureau = $1 AND sync_feed.kind = $3 AND sync_feed.id IN {one_of(4)}"
+        f" WHERE sync_feed.bureau = $1 AND sync_feed.kind = $3 AND sync_feed.id {among(4)}"
         " AND sync_feed.op = 'put'",
         [bureau, person, kind, json_ids(ids)],
     )

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from sync.bulk import as_json, one_of, rows
+from sync.bulk import among, as_json, rows
 from sync.bulk import ids as json_ids
 from sync.feed import current_id, touch
 from sync.operations import Kind, Operation, OperationContext, Outcome, applied, operation, quarantine, retry
@@ -26,7 +26,7 @@ WORLD = [
 
 async def load_notes(bureau: UUID, ids: list[UUID]) -> dict[UUID, bytes]:
     found = await fetch(
-        f"SELECT id, topic, title, body FROM toy_note WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, json_ids(ids)]
+        f"SELECT id, topic, title, body FROM toy_note WHERE bureau = $1 AND id {among(2)}", [bureau, json_ids(ids)]
     )
     return {
         row["id"]: msgspec.json.encode({"topic": row["topic"], "title": row["title"], "body": row["body"]})
@@ -36,23 +36,19 @@ async def load_notes(bureau: UUID, ids: list[UUID]) -> dict[UUID, bytes]:
 
 async def note_scopes(bureau: UUID, ids: list[UUID]) -> dict[UUID, set[str]]:
     found = await fetch(
-        f"SELECT id, topic FROM toy_note WHERE bureau = $1 AND merged_into IS NULL AND id IN {one_of(2)}",
+        f"SELECT id, topic FROM toy_note WHERE bureau = $1 AND merged_into IS NULL AND id {among(2)}",
         [bureau, json_ids(ids)],
     )
     return {row["id"]: {f"topic:{topic}" for topic in row["topic"].split("+") if topic} for row in found}
 
 
 async def load_pins(bureau: UUID, ids: list[UUID]) -> dict[UUID, bytes]:
-    found = await fetch(
-        f"SELECT id, body FROM toy_pin WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, json_ids(ids)]
-    )
+    found = await fetch(f"SELECT id, body FROM toy_pin WHERE bureau = $1 AND id {among(2)}", [bureau, json_ids(ids)])
     return {row["id"]: row["body"].encode() for row in found}
 
 
 async def pin_scopes(bureau: UUID, ids: list[UUID]) -> dict[UUID, set[str]]:
-    found = await fetch(
-        f"SELECT id, topic FROM toy_pin WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, json_ids(ids)]
-    )
+    found = await fetch(f"SELECT id, topic FROM toy_pin WHERE bureau = $1 AND id {among(2)}", [bureau, json_ids(ids)])
     return {row["id"]: {f"topic:{row['topic']}"} for row in found}
 
 
@@ -69,7 +65,7 @@ async def write_note(context: Any, id: UUID, changes: dict[str, Any]) -> None:
 
 async def lock_notes(bureau: UUID, ids: list[UUID]) -> None:
     await fetch(
-        f"SELECT id FROM toy_note WHERE bureau = $1 AND id IN {one_of(2)} ORDER BY id FOR UPDATE",
+        f"SELECT id FROM toy_note WHERE bureau = $1 AND id {among(2)} ORDER BY id FOR UPDATE",
         [bureau, json_ids(ids)],
     )
 
