@@ -6,8 +6,8 @@ import click
 
 from server.console import out, print_json, run
 from server.devices import commands as devices
-from server.keeping import commands as keeping
 from server.enterprises import commands as enterprises
+from server.keeping import commands as keeping
 from server.migrate import migrate as run_migrations
 from server.people import commands as people
 from server.questionnaires import commands as questionnaires

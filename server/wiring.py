@@ -10,6 +10,12 @@ from server import moment, phones
 from server.devices import handlers as devices
 from server.enterprises import handlers as enterprises
 from server.enterprises import kinds as enterprise_kinds
+from server.enterprises.lists import handlers as enterprise_lists
+from server.enterprises.merging.actions import follow_merge
+from server.issues import actions as issue_actions
+from server.issues import handlers as issues
+from server.issues.phone import kinds as issue_kinds
+from server.issues.steps.joining import follow_enterprise_merge as follow_issues_of_merged
 from server.people import handlers as people
 from server.quarantine import handlers as quarantine
 from server.questionnaires import handlers as questionnaires
@@ -19,11 +25,14 @@ from server.records import phones as record_operations
 from server.records.submission import on_submitted
 from server.reports import handlers as reports
 from server.reports import kinds as report_kinds
-from server.reports.filed import follow_records
+from server.reports.filed import follow_records, on_filed
 from server.routing import handlers as routing
 from server.routing import kinds as routing_kinds
 from server.sessions import handlers as sessions
 from server.settings import read_secret, settings
+from server.symposia import following as symposium_following
+from server.symposia import handlers as symposia
+from server.symposia import kinds as symposium_kinds
 from server.tasks import actions as task_actions
 from server.tasks import handlers as tasks
 from server.tasks import kinds as task_kinds
@@ -41,12 +50,15 @@ def routers() -> list[ControllerRouterHandler]:
         phones.router,
         quarantine.router,
         enterprises.router,
+        enterprise_lists.router,
         questionnaires.router,
         routing.router,
         records.router,
         reports.router,
+        issues.router,
         tasks.router,
         visits.router,
+        symposia.router,
     ]
 
 
@@ -58,9 +70,17 @@ def connect() -> None:
     routing_kinds.connect()
     record_operations.connect()
     report_kinds.connect()
+    issue_kinds.connect()
     task_kinds.connect()
     visit_kinds.connect()
+    symposium_kinds.connect()
+    on_filed(issue_actions.follow_reports)
     on_submitted(follow_records)
     on_submitted(task_actions.follow_visit_records)
     on_submitted(visit_following.follow_visit_records)
+    on_submitted(symposium_following.follow_symposium_records)
+    follow_merge(follow_issues_of_merged)
+    follow_merge(task_actions.follow_enterprise_merge)
+    follow_merge(visit_following.follow_enterprise_merge)
+    follow_merge(symposium_following.follow_enterprise_merge)
     configure(secret=read_secret(settings), now=moment.now)
