@@ -168,6 +168,9 @@ class Inspection:
         if not spec.accepts(len(call.args)):
             yield _wrong_count(spec, len(call.args))
             return
+        if call.name == "randomize" and not nodes:
+            zh, en = "randomize() 只能用在要一组值的地方", "randomize() stands only where a set of values is asked for"
+            yield Said("form.argument", zh, en, "parameters: randomize=true")
         yield from self._arguments(call)
         if call.name in ("position", "instance"):
             return

@@ -315,7 +315,7 @@ class Compiler:
 
     def _call(self, name: str, args: tuple[Node, ...]) -> Compiled:
         spec = FUNCTIONS.get(name)
-        if spec is None or spec.refused is not None or not spec.accepts(len(args)):
+        if spec is None or spec.refused is not None or spec.returns == "nodes" or not spec.accepts(len(args)):
             raise ExpressionError(f"不支持 {name}()", f"{name}() is not supported")
         special = getattr(self, f"_call_{name.replace('-', '_').replace(':', '_')}", None)
         if special is not None:

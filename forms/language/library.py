@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import math
 from collections.abc import Callable
-from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Context, Decimal
 
 from forms.language import geometry
 from forms.language.values import NAN, Value, is_empty, to_names, to_number, to_text, to_truth, to_whole
@@ -46,6 +46,11 @@ def truncate(value: object) -> float:
     return math.trunc(number) if abs(number) < 2**53 else number
 
 
+_WIDE = Context(prec=60)
+"""Room for 15 digits before the point and 30 behind it."""
+_PLACES = [Decimal(1).scaleb(-count) for count in range(31)]
+
+
 def round_number(value: object, places: object = 0) -> float:
     """Halves go up (towards +∞), as XPath has it; negative places round before the point."""
     number, count = to_number(value), to_whole(places)
@@ -59,7 +64,7 @@ def round_number(value: object, places: object = 0) -> float:
     half = ROUND_HALF_UP if number >= 0 else ROUND_HALF_DOWN
     if abs(number) >= 1e15:
         return number
-    return float(Decimal(repr(number)).quantize(Decimal(1).scaleb(-count), rounding=half))
+    return float(Decimal(repr(number)).quantize(_PLACES[count], half, _WIDE))
 
 
 def _numbers(values: list[object]) -> list[float]:

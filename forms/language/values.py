@@ -105,6 +105,7 @@ def number_to_text(number: float) -> str:
 
 
 def to_text(value: object) -> str:
+    """Rows and list entries have no text of their own."""
     kind = type(value)
     if kind is str:
         return value  # type: ignore[return-value]
@@ -116,7 +117,7 @@ def to_text(value: object) -> str:
         return number_to_text(value)  # type: ignore[arg-type]
     if kind is list:
         return " ".join(value)  # type: ignore[arg-type]
-    return str(value)
+    return str(value) if kind is Moment or isinstance(value, str) else ""
 
 
 def to_truth(value: object) -> bool:

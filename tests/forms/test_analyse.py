@@ -1,11 +1,16 @@
 """What is wrong with a form before anybody fills it in: told with row, column and what to write instead."""
 
+import math
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from forms.analyse import check_form, lists_read
 from forms.definition import EntityDeclaration, Form, Source
-from forms.evaluate import compile_form
-from tests.forms.small_forms import choices, expression, form, group, question, repeat
+from forms.evaluate import compile_form, evaluate, fill
+from forms.functions import FUNCTIONS
+from tests.forms.small_forms import NOW, choices, expression, form, group, question, repeat
 
 TOWNS = choices("towns", "bayi 八一 Bayi", "nanzhan 南站 Nanzhan", district=["dh", "xh"])
 COMMON = (
@@ -169,3 +174,38 @@ def test_what_only_looks_like_a_ring_is_fine(children):
 def test_files_that_expressions_read_are_known():
     assert lists_read(with_calculation("pulldata('prices', 'p', 'k', ${town})")) == ("prices",)
     assert lists_read(with_calculation("count(instance('towns')/root/item)")) == ()
+
+
+SUPPORTED = sorted(name for name, spec in FUNCTIONS.items() if spec.refused is None)
+operands = st.sampled_from(
+    ["${age}", "${town}", "${day}", "${from_at}", "${end_at}", ".", "1", "-2.5", "''", "'bayi'", "'%Y'", "${visitor}",
+     "${cost}", "current()/../age", "instance('towns')/root/item[district = ${town}]/name", "${visitor}[cost > 1]/cost"]
+)  # fmt: skip
+written = st.recursive(
+    operands,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["+", "*", "div", "mod", "=", "!=", "<", ">=", "and", "or"]), inner).map(
+            lambda parts: f"({' '.join(parts)})"
+        ),
+        st.tuples(st.sampled_from(SUPPORTED), st.lists(inner, max_size=3)).map(
+            lambda parts: f"{parts[0]}({', '.join(parts[1])})"
+        ),
+    ),
+    max_leaves=5,
+)
+odd = st.sampled_from(
+    [None, "", "bayi", "2026-11-21", "12:00", 0, -1, 1e308, 10**30, math.nan, True, ["bayi"], {}, [{}]]
+)
+records = st.fixed_dictionaries({name: odd for name in ("age", "town", "day", "end_at", "from_at", "visitor", "x")})
+
+
+@settings(max_examples=400, deadline=None)
+@given(written, records)
+def test_whatever_passes_can_be_evaluated_on_any_answers(text, answers):
+    a_form = with_calculation(text)
+    if check_form(a_form):
+        return
+    compiled = compile_form(a_form)
+    filled = fill(compiled, answers, now=NOW)
+    evaluate(compiled, answers, now=NOW)
+    assert "calculation" not in {flaw.code for flaw in evaluate(compiled, filled, now=NOW).flaws}

@@ -156,6 +156,7 @@ CASES: list[tuple[str, Any]] = [
     ("round(1.2345, 2)", 1.23),
     ("round(1235.5, -2)", 1200),
     ("string(round(1, 99))", "NaN"),
+    ("round(123456789012.5, 30)", 123456789012.5),
     ("abs(-3)", 3),
     ("pow(2, 10)", 1024),
     ("string(pow(10, 999))", "Infinity"),
