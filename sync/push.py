@@ -53,6 +53,16 @@ class Item(msgspec.Struct):
     unfit: Outcome | None = None
 
 
+class Run:
+    """Consecutive operations of one name that do not depend on each other."""
+
+    def __init__(self, registration: Registration | None) -> None:
+        self.registration = registration
+        self.items: list[Item] = []
+        self.operations: list[Operation[Any]] = []
+        self.touched: set[UUID | None] = set()
+
+
 class Forked(Exception):
     """Two installations claim one identity; told after the transaction has been left."""
 
@@ -244,22 +254,23 @@ class Push:
     async def _apply(self, fresh: list[Item]) -> None:
         """In the order of n, runs of one name together. A run ends before an operation that depends on one in it."""
         await lock_targets(self.context, [item.wire for item in fresh if item.wire is not None])
-        run: list[tuple[Item, Operation[Any]]] = []
-        registration: Registration | None = None
+        run = Run(None)
         for item in fresh:
-            wire = item.wire
-            if run and wire is not None and _depends(wire, run):
-                await self._apply_run(registration, run)
-                run = []
+            if item.wire is not None and run.touched & {item.wire.target, item.wire.prev}:
+                await self._apply_run(run)
+                run = Run(run.registration)
             understood = self._judge(item)
             if isinstance(understood, Outcome):
                 await self._conclude(item, understood)
                 continue
-            if registration is not understood[0]:
-                await self._apply_run(registration, run)
-                run, registration = [], understood[0]
-            run.append((item, understood[1]))
-        await self._apply_run(registration, run)
+            registration, one = understood
+            if registration is not run.registration:
+                await self._apply_run(run)
+                run = Run(registration)
+            run.items.append(item)
+            run.operations.append(one)
+            run.touched |= {one.id, one.target}
+        await self._apply_run(run)
 
     def _judge(self, item: Item) -> tuple[Registration, Operation[Any]] | Outcome:
         if item.wire is None or item.unfit is not None:
@@ -268,11 +279,11 @@ class Push:
             return HELD
         return understand(item.wire)
 
-    async def _apply_run(self, registration: Registration | None, run: list[tuple[Item, Operation[Any]]]) -> None:
-        if registration is None or not run:
+    async def _apply_run(self, run: "Run") -> None:
+        if run.registration is None or not run.operations:
             return
-        outcomes = await apply_together(self.context, registration, [one for _, one in run])
-        for (item, _), outcome in zip(run, outcomes, strict=True):
+        outcomes = await apply_together(self.context, run.registration, run.operations)
+        for item, outcome in zip(run.items, outcomes, strict=True):
             await self._conclude(item, outcome)
 
     async def _conclude(self, item: Item, outcome: Outcome) -> None:
@@ -310,7 +321,3 @@ class Push:
                 None if offset is None else round(offset.total_seconds()),
             ],
         )
-
-
-def _depends(wire: WireOperation, run: list[tuple[Item, Operation[Any]]]) -> bool:
-    return any(one.id == wire.prev or one.target == wire.target for _, one in run)
