@@ -38,7 +38,7 @@ def evaluate(
     compiled = form if isinstance(form, CompiledForm) else compile_form(form)
     data = answers if type(answers) is dict else NO_ANSWERS
     frame = Frame(compiled.root, data)
-    env = Env(now, compiled.inside, lists or {}, language or compiled.form.default_language, Random())  # noqa: S311
+    env = Env(now, compiled.inside, lists or {}, language or compiled.form.default_language)
     settle_all(frame, env)
     evaluation = Evaluation(compiled, answers, frame, env)
     checker = Checker(evaluation, env, data.get(REASONS), recheck)
@@ -61,7 +61,7 @@ def value_of(
     """`Evaluation.value_of` for a single expression; for several on one record keep the evaluation and ask it."""
     compiled = form if isinstance(form, CompiledForm) else compile_form(form)
     frame = Frame(compiled.root, answers if type(answers) is dict else NO_ANSWERS)
-    env = Env(now, compiled.inside, lists or {}, language or compiled.form.default_language, Random())  # noqa: S311
+    env = Env(now, compiled.inside, lists or {}, language or compiled.form.default_language)
     return Evaluation(compiled, answers, frame, env).value_of(expression, path)
 
 
@@ -80,13 +80,7 @@ def fill(
     offers cleared, what does not apply left out. `chance` feeds `random()` and `uuid()`; give one for repeatable records.
     """
     compiled = form if isinstance(form, CompiledForm) else compile_form(form)
-    env = Env(
-        now,
-        compiled.inside,
-        lists or {},
-        language or compiled.form.default_language,
-        chance or Random(),  # noqa: S311
-    )
+    env = Env(now, compiled.inside, lists or {}, language or compiled.form.default_language, chance)
     return fill_answers(compiled, answers, env)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -175,7 +176,7 @@ def same_answer(recorded: Any, computed: Any) -> bool:
     if recorded == computed:
         return True
     if recorded is None or computed is None:
-        return is_nothing(recorded) and is_nothing(computed)
+        return (is_nothing(recorded) or recorded in _NOT_NUMBERS) and is_nothing(computed)
     if type(recorded) is bool:
         recorded = "true" if recorded else "false"
     if type(recorded) is list or type(computed) is list:
@@ -183,10 +184,22 @@ def same_answer(recorded: Any, computed: Any) -> bool:
     early, late = read_moment(to_text(recorded)), read_moment(to_text(computed))
     if early is not None and late is not None:
         return _same_moment(early, late)
-    a, b = to_number(recorded), to_number(computed)
+    a, b = _as_written(recorded), _as_written(computed)
     if a == a and b == b:
         return abs(a - b) <= 1e-9 * max(1.0, abs(a), abs(b))
     return to_text(recorded) == to_text(computed)
+
+
+_NOT_NUMBERS = ("NaN", "Infinity", "-Infinity")
+"""What some phones write where a calculation has no result."""
+_WITH_EXPONENT = re.compile(r"-?\d+(\.\d+)?[eE]-?\d{1,3}", re.ASCII)
+
+
+def _as_written(value: Any) -> float:
+    """A number as phones write it; Java gives large ones an exponent, which expressions themselves do not know."""
+    if type(value) is str and _WITH_EXPONENT.fullmatch(value):
+        return float(value)
+    return to_number(value)
 
 
 def _same_moment(a: Moment, b: Moment) -> bool:

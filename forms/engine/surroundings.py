@@ -35,7 +35,7 @@ class Table(list[Row]):
 class Env:
     """What expressions may know besides the answers: the moment, the lists, the language."""
 
-    __slots__ = ("chance", "inside", "language", "now", "now_moment", "position", "tables", "today", "zone")
+    __slots__ = ("_chance", "inside", "language", "now", "position", "tables", "zone")
 
     def __init__(
         self,
@@ -43,20 +43,32 @@ class Env:
         inside: Mapping[str, Table],
         lists: Mapping[str, Sequence[Row]],
         language: str,
-        chance: Random,
+        chance: Random | None = None,
     ) -> None:
         self.now = now
         self.zone = now.tzinfo
-        plain = now.replace(tzinfo=None)
-        self.now_moment = Moment(plain, True, now.utcoffset())
-        self.today = Moment(plain.replace(hour=0, minute=0, second=0, microsecond=0), False)
         self.inside = inside
         self.tables: dict[str, Table] = {}
         for name, rows in lists.items():
             self.tables[name] = rows if isinstance(rows, Table) else Table(rows)
         self.language = language
-        self.chance = chance
         self.position = 0
+        self._chance = chance
+
+    @property
+    def now_moment(self) -> Moment:
+        return Moment(self.now.replace(tzinfo=None), True, self.now.utcoffset())
+
+    @property
+    def today(self) -> Moment:
+        return Moment(self.now.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None), False)
+
+    @property
+    def chance(self) -> Random:
+        """Made when first asked for: seeding one takes longer than evaluating ten questions."""
+        if self._chance is None:
+            self._chance = Random()  # noqa: S311
+        return self._chance
 
     def has(self, name: str) -> bool:
         return name in self.tables or name in self.inside

@@ -109,6 +109,8 @@ def test_a_record_as_it_should_be_has_no_flaw():
         ({"money.amount": 6000, "money.per_head": 150}, [("money.amount", "advise")]),
         ({"money.per_head": 12.4}, [("money.per_head", "calculation")]),
         ({"money.per_head": "12.50"}, []),
+        ({"money.amount": 1e9, "money.per_head": "2.5E7"}, [("money.amount", "advise")]),
+        ({"money.amount": None, "money.per_head": "NaN"}, [("money.amount", "missing")]),
         ({"money.per_head": None}, [("money.per_head", "calculation")]),
         ({"money.uses": "yes"}, [("money.uses", "type")]),
         ({"money.uses": ["yes", "yes"]}, [("money.uses", "type")]),
