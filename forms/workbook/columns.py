@@ -11,7 +11,7 @@ DEFAULT = "default"
 """The language of texts whose header names none, when the workbook has no default language."""
 
 _SURVEY = {
-    "type": "command bind::type",
+    "type": "command",
     "name": "tag value",
     "label": "caption",
     "hint": "",
@@ -39,7 +39,6 @@ _SURVEY = {
     "intent": "body::intent control::intent",
     "noapperrorstring": "no_app_error_string bind::jr:noapperrorstring",
     "rows": "control::rows body::rows",
-    "query": "",
 }
 _CHOICES = {
     "list_name": "list name",
@@ -85,7 +84,6 @@ _ENTITIES = {
     "entity_id": "",
     "create_if": "",
     "update_if": "",
-    "repeat": "",
 }
 _QF_SURVEY = (
     *(f"{level}{number}" for level in ("verify", "advise") for number in ("", "2", "3", "4", "5")),

@@ -129,3 +129,63 @@ def test_an_appearance_that_nobody_knows_is_doubted_and_kept() -> None:
     assert [one.code for one in made.warnings] == ["form.unknown_appearance"]
     assert made.form is not None
     assert made.form.children[1].appearance == ("sparkling",)
+
+
+def test_columns_that_only_shape_the_xform_are_passed_on() -> None:
+    header = [
+        "type",
+        "name",
+        "label",
+        "autoplay",
+        "body::intent",
+        "noAppErrorString",
+        "control::rows",
+        "bind::odk:x",
+        "instance::y",
+    ]
+    row = ["text", "q", "Q", "audio", "org.example.scan(a='b')", "装一个扫码应用", "4", "1", "2"]
+    made = build(workbook_of({"survey": [header, row], **SHEETS}), {}, USUAL)
+    assert made.complaints == []
+    assert [one.code for one in made.warnings] == []
+    for part in ('intent="org.example.scan', "装一个扫码应用", 'rows="4"', 'odk:x="1"', 'y="2"'):
+        assert part in made.xform
+
+
+def test_settings_that_only_shape_the_xform_are_passed_on() -> None:
+    settings = {
+        "form_id": "trial",
+        "version": "1",
+        "form_title": "Trial",
+        "name": "data",
+        "allow_choice_duplicates": "yes",
+        "clean_text_values": "yes",
+        "instance_id": "uid",
+        "auto_send": "true",
+        "auto_delete": "false",
+        "client_editable": "no",
+        "namespaces": 'acme="https://acme.example/ns"',
+        "instance_xmlns": "https://acme.example/instance",
+        "prefix": "V",
+        "delimiter": "+",
+        "sms_keyword": "visit",
+        "sms_separator": "+",
+        "sms_allow_media": "TRUE",
+        "sms_date_format": "%Y",
+        "sms_datetime_format": "%Y",
+        "sms_response": "ok",
+        "flat": "no",
+    }
+    sheets = SHEETS | {"settings": [list(settings), list(settings.values())]}
+    sheets["choices"] = [*SHEETS["choices"], ["yn", "no", "Rather not"]]
+    survey_sheet = [["type", "name", "label"], ["text", "q", "Q"], ["select_one yn", "twice", "T"]]
+    made = build(workbook_of({"survey": survey_sheet, **sheets}), {}, USUAL)
+    assert made.complaints == []
+    assert [one.code for one in made.warnings] == []
+    assert made.form is not None
+    assert [choice.name for choice in made.form.lists["yn"].choices] == ["yes", "no", "no"]
+    for part in (
+        'orx:auto-send="true"',
+        'xmlns:acme="https://acme.example/ns"',
+        'xmlns="https://acme.example/instance"',
+    ):
+        assert part in made.xform
