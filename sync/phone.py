@@ -1,7 +1,7 @@
-"""The reference client: a local store, a queue, a cursor, and the whole protocol, readable in one sitting.
+"""The reference client, in one file because it is the protocol's other half and wants to be read in one sitting.
 
-It is documentation, test double and load generator. This file is longer than most because it is the protocol's other
-half told in one place: keep (the local store), send (push, fork, files), receive (pull, reconcile), ask (one request).
+It is documentation, test double and load generator. Its parts: keep (the local store), send (push, fork, files),
+receive (pull, reconcile), ask (one request).
 
 Everything a phone does is one local transaction: a change and its queue entry, a page and its cursor.
 """

@@ -9,48 +9,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from sync import refusal
 from sync.bulk import among, as_json, rows
 from sync.bulk import ids as json_ids
 from sync.configuration import now
 from sync.devices import DeviceContext, fork
-from sync.effects import apply_together, lock_targets, path_of, understand
+from sync.effects import apply_together, lock_targets, understand
+from sync.envelope import Item, decode_push, read_items
 from sync.operations import Operation, OperationContext, Outcome, Registration, operation_of, quarantine
 from sync.quarantine import Kept, keep, missing_or_open, open_for, release
 from sync.results import is_plain, repeated, result_of, store_results
 from sync.transaction import execute, fetch, is_busy, is_postgres, retrying, transaction
-from sync.wire import (
-    OPERATION_BYTES_MAX,
-    OPERATIONS_MAX,
-    PUSH_BYTES_MAX,
-    OperationHead,
-    PushRequest,
-    PushResponse,
-    Result,
-    WireOperation,
-    body_hash,
-    head_decoder,
-    operation_decoder,
-)
+from sync.wire import PushRequest, PushResponse, Result
+
+__all__ = ["decode_push", "push"]
 
 log = logging.getLogger("sync")
-_request = msgspec.json.Decoder(PushRequest)
-
 HELD = Outcome("held", "operation.held", None, "等待前一项操作", "Waits for an earlier operation")
-TOO_LARGE = quarantine("operation.too_large", "单项操作过大", "A single operation is too large")
 ID_REUSED = quarantine("id_reused", "操作编号已用于另一内容", "This operation id was used for other content")
-
-
-class Item(msgspec.Struct):
-    """One operation of the envelope: what could be read of it, and its bytes."""
-
-    head: OperationHead
-    body: bytes
-    hash: str
-    wire: WireOperation | None
-    unfit: Outcome | None = None
 
 
 class Run:
@@ -67,26 +43,14 @@ class Forked(Exception):
     """Two installations claim one identity; told after the transaction has been left."""
 
 
-def decode_push(body: bytes) -> PushRequest:
-    """The envelope from the request's (decompressed) body; its operations are still raw."""
-    if len(body) > PUSH_BYTES_MAX:
-        raise refusal.too_large(f"{PUSH_BYTES_MAX} bytes")
-    try:
-        return _request.decode(body)
-    except msgspec.DecodeError as error:
-        raise refusal.malformed(path_of(error)) from error
-
-
 async def push(context: DeviceContext, request: PushRequest) -> PushResponse:
     """Apply what is new, answer what is known. Refusals speak of the envelope only; see Result for each operation."""
     if request.device != context.device:
         raise refusal.device_foreign()
     if request.incarnation != context.incarnation:
         raise await fork(context, request.incarnation)
-    if len(request.operations) > OPERATIONS_MAX:
-        raise refusal.too_large(f"{OPERATIONS_MAX} operations")
     received_at = now()
-    items = [_read(place, bytes(raw)) for place, raw in enumerate(request.operations)]
+    items = read_items(request)
     try:
         results, have_n = await retrying(lambda: Push(context, request, received_at).run(items))
     except Forked:
@@ -96,36 +60,6 @@ async def push(context: DeviceContext, request: PushRequest) -> PushResponse:
             raise refusal.busy() from error
         raise
     return PushResponse(results=[results[item.head.id] for item in items], server_time=now(), have_n=have_n)
-
-
-def _read(place: int, body: bytes) -> Item:
-    try:
-        wire = operation_decoder.decode(body)
-        head = OperationHead(wire.id, wire.n, wire.op, wire.target)
-        unfit = TOO_LARGE if len(body) > OPERATION_BYTES_MAX else None
-        item = Item(head, body, body_hash(wire), wire, unfit)
-    except msgspec.DecodeError as error:
-        item = _read_head(place, body, error)
-    if item.head.n < 1:
-        raise refusal.malformed(f"$.operations[{place}].n")
-    return item
-
-
-def _read_head(place: int, body: bytes, error: msgspec.DecodeError) -> Item:
-    """An operation whose envelope is wrong can still be answered and kept if its id and number are there."""
-    try:
-        head = head_decoder.decode(body)
-    except msgspec.DecodeError as fatal:
-        raise refusal.malformed(f"$.operations[{place}]{path_of(fatal).removeprefix('$')}") from fatal
-    unfit = quarantine(
-        "operation.malformed", "操作格式有误", "The operation is malformed", path=path_of(error), reason=str(error)
-    )
-    return Item(head, body, _hash_of_unreadable(head, body), None, unfit)
-
-
-def _hash_of_unreadable(head: OperationHead, body: bytes) -> str:
-    wire = WireOperation(head.id, 0, head.op, head.id, msgspec.Raw(body), datetime.min)
-    return body_hash(wire)
 
 
 class Push:

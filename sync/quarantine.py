@@ -27,11 +27,6 @@ from sync.wire import OperationHead, WireOperation, operation_decoder
 HELD_AT_MOST = timedelta(days=5)
 LIST_MAX = 500
 
-COLUMNS = (
-    "id, operation, device, person, n, op, target, prev, creates, state, code, details, body, received_at,"
-    " decided_by, decided_at, note"
-)
-
 
 class Kept(msgspec.Struct, kw_only=True):
     """One operation in quarantine."""
@@ -53,6 +48,9 @@ class Kept(msgspec.Struct, kw_only=True):
     decided_by: UUID | None
     decided_at: datetime | None
     note: str | None
+
+
+COLUMNS = ", ".join(Kept.__struct_fields__)
 
 
 def _kept(row: Any) -> Kept:

@@ -1,0 +1,81 @@
+"""The push envelope, opened: each operation read on its own, so that a bad one is answered beside good ones."""
+
+from datetime import datetime
+
+import msgspec
+
+from sync import refusal
+from sync.effects import path_of
+from sync.operations import Outcome, quarantine
+from sync.wire import (
+    OPERATION_BYTES_MAX,
+    OPERATIONS_MAX,
+    PUSH_BYTES_MAX,
+    OperationHead,
+    PushRequest,
+    WireOperation,
+    body_hash,
+    head_decoder,
+    operation_decoder,
+)
+
+_request = msgspec.json.Decoder(PushRequest)
+
+TOO_LARGE = quarantine("operation.too_large", "单项操作过大", "A single operation is too large")
+
+
+class Item(msgspec.Struct):
+    """One operation of the envelope: what could be read of it, and its bytes."""
+
+    head: OperationHead
+    body: bytes
+    hash: str
+    wire: WireOperation | None
+    unfit: Outcome | None = None
+
+
+def decode_push(body: bytes) -> PushRequest:
+    """The envelope from the request's (decompressed) body; its operations are still raw."""
+    if len(body) > PUSH_BYTES_MAX:
+        raise refusal.too_large(f"{PUSH_BYTES_MAX} bytes")
+    try:
+        return _request.decode(body)
+    except msgspec.DecodeError as error:
+        raise refusal.malformed(path_of(error)) from error
+
+
+def read_items(request: PushRequest) -> list[Item]:
+    """The operations in the order they were sent; refuses an envelope in which one cannot even be told apart."""
+    if len(request.operations) > OPERATIONS_MAX:
+        raise refusal.too_large(f"{OPERATIONS_MAX} operations")
+    return [_read(place, bytes(raw)) for place, raw in enumerate(request.operations)]
+
+
+def _read(place: int, body: bytes) -> Item:
+    try:
+        wire = operation_decoder.decode(body)
+        head = OperationHead(wire.id, wire.n, wire.op, wire.target)
+        unfit = TOO_LARGE if len(body) > OPERATION_BYTES_MAX else None
+        item = Item(head, body, body_hash(wire), wire, unfit)
+    except msgspec.DecodeError as error:
+        item = _read_head(place, body, error)
+    if item.head.n < 1:
+        raise refusal.malformed(f"$.operations[{place}].n")
+    return item
+
+
+def _read_head(place: int, body: bytes, error: msgspec.DecodeError) -> Item:
+    """An operation whose envelope is wrong can still be answered and kept if its id and number are there."""
+    try:
+        head = head_decoder.decode(body)
+    except msgspec.DecodeError as fatal:
+        raise refusal.malformed(f"$.operations[{place}]{path_of(fatal).removeprefix('$')}") from fatal
+    unfit = quarantine(
+        "operation.malformed", "操作格式有误", "The operation is malformed", path=path_of(error), reason=str(error)
+    )
+    return Item(head, body, _hash_of_unreadable(head, body), None, unfit)
+
+
+def _hash_of_unreadable(head: OperationHead, body: bytes) -> str:
+    wire = WireOperation(head.id, 0, head.op, head.id, msgspec.Raw(body), datetime.min)
+    return body_hash(wire)
