@@ -19,6 +19,7 @@ TABLE_MODULES = [
     "server.symposia.tables",
     "server.campaigns.tables",
     "server.routing.tables",
+    "server.issues.tables",
 ]
 
 APP_CONFIG = AppConfig(

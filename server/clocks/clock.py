@@ -28,6 +28,7 @@ class Event(Struct, frozen=True):
 
 EVENTS: dict[str, tuple[str, str]] = {
     "opened": ("收到", "received"),
+    "accepted": ("重新受理", "accepted after all"),
     "dispatched": ("派单", "dispatched"),
     "return_requested": ("申请退回", "return requested"),
     "returned": ("同意退回", "return granted"),
@@ -77,9 +78,9 @@ def _clock(
 
 CLOCKS: tuple[Clock, ...] = (
     # The enterprise's clocks run from the day we received its words, whoever handles them.
-    _clock("triage", "受理", "triage", "opened returned", "dispatched transferred ended"),
-    _clock("solve", "办结", "solve", "opened", "signed_off ended", "", "", once=True),
-    _clock("hard_stop", "最长时限", "hard stop", "opened", "ended", "reopened", once=True),
+    _clock("triage", "受理", "triage", "opened accepted returned", "dispatched transferred ended"),
+    _clock("solve", "办结", "solve", "opened", "signed_off ended", "accepted", "", once=True),
+    _clock("hard_stop", "最长时限", "hard stop", "opened", "ended", "accepted reopened", once=True),
     # A unit's clocks run from dispatch and begin anew when the issue goes to another unit.
     _clock("sign", "签收", "sign", "dispatched", "signed contacted replied ended", "", "returned"),
     _clock("first_contact", "首次联系企业", "first contact", "dispatched", "contacted ended", "", "returned"),

@@ -1,0 +1,170 @@
+"""The engine: any verb on any issue, judged by the table, told to the timeline, the feed and the audit chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from server.audit.actions import record_event
+from server.issues.states import STATES, VERBS, Verb, find_move
+from server.issues.steps.dues import current_dues, due_columns, timeline
+from server.issues.steps.effects import EFFECTS
+from server.issues.steps.joining import find_issue
+from server.issues.steps.opening import KIND, open_reports
+from server.issues.steps.step import Occurred, Step, co_units, impossible
+from server.issues.tables import Issue, IssueEvent
+from server.moment import now
+from server.people.actor import Actor
+from server.refusals import refusal
+from server.reports.filed import FiledReport
+from sync.feed import touch
+from sync.identity import named_id
+from sync.transaction import fetch, is_postgres, transaction
+
+CHUNK = 1000
+
+
+async def open_issues(actor: Actor, reports: Sequence[FiledReport]) -> list[UUID]:
+    """One issue for each report, in their order; a report solved on the spot opens in 现场办结."""
+    actor.must("record.submit")
+    return await open_reports(actor, reports)
+
+
+async def follow_reports(actor: Actor, reports: list[FiledReport]) -> None:
+    """Whatever is filed becomes an issue; registered in `server.wiring`."""
+    await open_issues(actor, reports)
+
+
+async def reach_issue(actor: Actor, named: str | UUID) -> Issue:
+    """By id or number. Raises `issue.unknown` for what this person may not see, as for what is not there."""
+    actor.must("issue.read")
+    issue = await find_issue(actor.bureau, named)
+    if issue is None or not await Issue.exists().where(Issue.reach_of(actor), Issue.id == issue.id):
+        raise refusal("issue.unknown")
+    return issue
+
+
+async def move_issue(
+    actor: Actor, named: str | UUID, verb: str, fields: Struct, occurred: Occurred | None = None
+) -> Issue:
+    """Uses one verb of the table on one issue; `occurred` says when, for what a phone tells later.
+
+    Raises `issue.unknown`, `permission.missing`, `issue.not_yours` (another unit's), `issue.move_impossible` (not from this
+    state), and what the verb itself refuses.
+    """
+    rule = VERBS[verb]
+    actor.must(rule.permission)
+    async with transaction():
+        issue = await _locked(actor, named)
+        await _must_be_theirs(actor, issue, rule)
+        moment = now()
+        step = Step(
+            actor=actor,
+            issue=issue,
+            verb=rule,
+            fields=fields,
+            timeline=await timeline(issue.bureau, issue.id),
+            at=moment,
+            counts_at=occurred.counts_at if occurred is not None else moment,
+            outcome=getattr(fields, "outcome", ""),
+            kept=msgspec.to_builtins(fields),
+        )
+        if find_move(verb, issue.state, step.outcome) is None:
+            raise impossible(issue, rule)
+        effect = EFFECTS.get(verb)
+        if effect is not None:
+            await effect(step)
+        await _finish(step, occurred)
+    return issue
+
+
+async def _locked(actor: Actor, named: str | UUID) -> Issue:
+    """The row, held until the commit: two verbs at once are judged one after the other."""
+    issue = await reach_issue(actor, named)
+    if is_postgres():
+        await fetch("SELECT id FROM issue WHERE id = $1 FOR UPDATE", [issue.id])
+        return await reach_issue(actor, issue.id)
+    return issue
+
+
+async def _must_be_theirs(actor: Actor, issue: Issue, verb: Verb) -> None:
+    if actor.is_system or verb.where == "any":
+        return
+    units = actor.units(verb.permission)
+    working = [issue.lead] if verb.where == "lead" else await co_units(issue)
+    if not any(unit in units for unit in working):
+        raise refusal("issue.not_yours", number=issue.number, verb=verb.zh, verb_en=verb.en)
+
+
+async def _finish(step: Step, occurred: Occurred | None) -> None:
+    """The move itself: one event, the row, and all who must hear of it."""
+    issue, verb = step.issue, step.verb
+    move = find_move(verb.name, issue.state, step.outcome, step.target)
+    if move is None:
+        raise impossible(issue, verb)
+    issue.events += 1
+    event = IssueEvent(
+        id=named_id("issue_event", issue.id, issue.events),
+        bureau=issue.bureau,
+        issue=issue.id,
+        n=issue.events,
+        at=step.at,
+        counts_at=step.counts_at,
+        verb=verb.name,
+        outcome=step.outcome,
+        source=issue.state,
+        target=move.target,
+        person=step.actor.person,
+        unit=step.actor.unit,
+        fields=msgspec.json.encode(step.kept).decode(),
+        told_at=occurred.told_at if occurred is not None else None,
+        time_mark=occurred.mark if occurred is not None else "",
+    )
+    await event.save()
+    if move.target != issue.state:
+        issue.state = move.target
+        issue.state_since = step.at
+        issue.closed_at = None if STATES[move.target].is_open else (issue.closed_at or step.at)
+    issue.updated_at = step.at
+    await _set_dues(issue, [*step.timeline, event])
+    await issue.save()
+    touch(issue.bureau, KIND, issue.id, redirect_to=issue.merged_into if issue.state == "MERGED" else None)
+    details: dict[str, Any] = {"verb": verb.name, "n": issue.events, "from": event.source, "to": event.target}
+    await record_event(step.actor, f"issue.{verb.name}", KIND, issue.id, details)
+
+
+async def _set_dues(issue: Issue, events: list[IssueEvent]) -> bool:
+    """Whether a date moved."""
+    moved = False
+    for name, value in due_columns(await current_dues(issue.bureau, events, issue.policy)).items():
+        if getattr(issue, name) != value:
+            setattr(issue, name, value)
+            moved = True
+    return moved
+
+
+async def recompute_dues(actor: Actor) -> int:
+    """After the calendar changed: dates of open issues anew, changed rows only, in chunks. Returns how many moved. A closed
+    issue keeps its dates, so nothing that was in time turns late."""
+    actor.must("routing.write")
+    moved, last = 0, UUID(int=0)
+    while True:
+        async with transaction():
+            rows = (
+                await Issue.objects()
+                .where(Issue.bureau == actor.bureau, Issue.closed_at.is_null(), Issue.id > last)
+                .order_by(Issue.id)
+                .limit(CHUNK)
+            )
+            for issue in rows:
+                if await _set_dues(issue, await timeline(issue.bureau, issue.id)):
+                    await issue.save()
+                    touch(issue.bureau, KIND, issue.id)
+                    moved += 1
+        if len(rows) < CHUNK:
+            return moved
+        last = rows[-1].id

@@ -1,0 +1,175 @@
+"""What each verb asks of the person who uses it: the body of its request and the arguments of its operation.
+
+Units are named by their code. Whatever is typed here is kept in the timeline for ever, so nothing personal belongs into it.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+Words = Annotated[str, Meta(min_length=1, max_length=4000)]
+Longer = Annotated[str, Meta(max_length=4000)]
+Code = Annotated[str, Meta(max_length=64)]
+Codes = Annotated[list[Code], Meta(max_length=20)]
+Files = Annotated[list[UUID], Meta(max_length=50)]
+
+
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class Note(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A remark is welcome but not needed."""
+
+    words: Longer = ""
+    files: Files = []
+
+
+class NoteText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    words: Words
+    files: Files = []
+
+
+class Reason(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Words
+
+
+class Dispatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Without `lead` the routing matrix decides. `category` corrects the author's."""
+
+    lead: Code = ""
+    co: Codes = []
+    category: Code = ""
+    policy: Code = ""
+    forced: bool = False
+    """Final: the unit may not ask to return it."""
+    words: Longer = ""
+
+
+class Assign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    lead: Annotated[str, Meta(min_length=1, max_length=64)]
+    co: Codes = []
+    words: Longer = ""
+
+
+class Refuse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`ground`: not this area or duty · emergency services' business · court, arbitration, reconsideration or petition in
+    progress · state secret · the same matter without news."""
+
+    ground: Literal["not_our_duty", "emergency", "in_litigation", "state_secret", "nothing_new"]
+    words: Words
+    """What the enterprise was told."""
+
+
+class OnSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    answer: Words
+    files: Files = []
+
+
+class RequestReturn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Words
+    ground: Words
+    """The rule by which it is not this unit's duty."""
+    suggested_unit: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class DecideReturn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    outcome: Literal["granted", "denied"]
+    reason: Words
+
+
+class Contacted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    channel: Literal["phone", "visit", "video", "message", "office"]
+    words: Longer = ""
+    files: Files = []
+
+
+class AskCo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    co: Annotated[list[Code], Meta(min_length=1, max_length=20)]
+    words: Words
+
+
+class Wait(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    needed: Words
+    """What the enterprise has to bring."""
+    files: Files = []
+
+
+class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    letter: Annotated[str, Meta(min_length=1, max_length=4)]
+    words: Words
+    """The answer the enterprise gets."""
+    files: Files = []
+
+
+class Review(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    outcome: Literal["signed_off", "sent_back"]
+    words: Longer = ""
+
+
+class CallBack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Given by the call-back itself; `outcome` is kept (all is well so far) or redo."""
+
+    outcome: Literal["kept", "redo"]
+    callback: UUID
+    reached: str
+    satisfied: str = ""
+
+
+class Close(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`letter` may correct the reply's."""
+
+    letter: Annotated[str, Meta(max_length=4)] = ""
+    proof: Words
+    files: Files = []
+
+
+class Account(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    plan: Words
+    milestone_on: date
+    reason: Words
+
+
+class Transfer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    to: Annotated[str, Meta(min_length=1, max_length=200)]
+    number: Annotated[str, Meta(min_length=1, max_length=100)]
+    """The number it has there."""
+    words: Longer = ""
+
+
+class RequestExtension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    clock: Literal["reply", "solve", "redo"] = "solve"
+    until: date
+    reason: Words
+
+
+class DecideExtension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    outcome: Literal["granted", "denied"]
+    reason: Words
+    told_enterprise: bool = False
+    """Whether the new date was explained to the enterprise."""
+
+
+class Merge(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    into: Annotated[str, Meta(min_length=1, max_length=64)]
+    """Number or id of the issue that goes on."""
+    reason: Words
+
+
+class LinkReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    report: UUID
+    words: Longer = ""
+
+
+class UnlinkReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    report: UUID
+    reason: Words
+
+
+class Withdraw(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    words: Words
+    """The enterprise's own words."""

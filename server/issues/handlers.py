@@ -1,0 +1,73 @@
+"""Issues over HTTP. A verb is a resource: signing an issue is POST /v1/issues/{issue}/signature. The routes are made from the
+table of verbs, each with its own body, so that the table and the door cannot differ."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Request, Router, get, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+
+from server.door import once
+from server.issues.actions import move_issue
+from server.issues.queue.detail import IssueOut, show_issue
+from server.issues.queue.listing import Queue, Wanted, list_queue
+from server.issues.states import VERBS, Verb
+from server.issues.steps.letters import Letter, letters_of
+
+ELSEWHERE = {"call_back"}
+"""Verbs whose door is another concept's."""
+
+
+@get("/issues")
+async def list_issues(
+    request: Request[Any, Any, Any],
+    in_state: Annotated[str, QueryParameter(name="state")] = "open",
+    unit: FromQuery[str] = "",
+    category: FromQuery[str] = "",
+    enterprise: FromQuery[UUID | None] = None,
+    urgency: FromQuery[str] = "",
+    due_before: FromQuery[datetime | None] = None,
+    overdue: FromQuery[bool] = False,
+    mine: FromQuery[bool] = False,
+    text: FromQuery[str] = "",
+    after: FromQuery[str] = "",
+    limit: FromQuery[int] = 50,
+) -> Queue:
+    wanted = Wanted(
+        state=in_state, unit=unit, category=category, enterprise=enterprise, urgency=urgency, due_before=due_before,
+        overdue=overdue, mine=mine, text=text,
+    )  # fmt: skip
+    return await list_queue(request.user, wanted, after=after, limit=limit)
+
+
+@get("/issues/{issue:str}")
+async def get_issue(request: Request[Any, Any, Any], issue: FromPath[str]) -> IssueOut:
+    return await show_issue(request.user, issue)
+
+
+@get("/letters")
+async def get_letters(request: Request[Any, Any, Any]) -> list[Letter]:
+    return await letters_of(request.user.bureau)
+
+
+def route_for(verb: Verb) -> Any:
+    async def handler(request: Request[Any, Any, Any], issue: FromPath[str], data: JSONBody[verb.fields]) -> IssueOut:  # type: ignore[name-defined]
+        async def work() -> IssueOut:
+            moved = await move_issue(request.user, issue, verb.name, data)
+            return await show_issue(request.user, moved.id)
+
+        return await once(request, request.user, work)  # type: ignore[return-value]
+
+    handler.__name__ = f"{verb.name}_issue"
+    return post(f"/issues/{{issue:str}}/{verb.route}", status_code=201, summary=f"{verb.zh} {verb.en}")(handler)
+
+
+router = Router(
+    "/v1",
+    route_handlers=[
+        list_issues, get_issue, get_letters,
+        *(route_for(verb) for verb in VERBS.values() if verb.route and verb.name not in ELSEWHERE),
+    ],
+    tags=["issues"],
+)  # fmt: skip

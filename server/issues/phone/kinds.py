@@ -1,0 +1,112 @@
+"""What phones get of an issue: enough to tell the enterprise where its matter stands, and when what is due."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from server.issues.steps.opening import KIND
+from server.issues.tables import NEVER
+from sync.bulk import ids, one_of
+from sync.operations import Kind, register_kind
+from sync.transaction import fetch, is_postgres
+
+EVENTS_MAX = 10
+"""The newest lines of the timeline that travel; the whole is a question to the server."""
+_FIELDS = (
+    "id", "number", "state", "state_since", "title", "category", "urgency", "enterprise", "person", "lead", "letter",
+    "letter_definition", "ext_requested", "escalated", "forced", "opened_at", "closed_at", "triage_due", "sign_due",
+    "first_contact_due", "reply_due", "solve_due", "next_due", "next_clock",
+)  # fmt: skip
+_COLUMNS = ", ".join(f"issue.{name}" for name in _FIELDS)
+
+
+async def load(bureau: UUID, issues: list[UUID]) -> dict[UUID, bytes]:
+    """Three statements for any number of issues; raw because every pull comes through here."""
+    among = [bureau, ids(issues)]
+    events: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for row in await fetch(
+        "SELECT issue_event.issue, issue_event.n, issue_event.counts_at, issue_event.verb, issue_event.outcome,"
+        " issue_event.target, issue_event.fields, person.name FROM issue_event"
+        " JOIN issue ON issue.id = issue_event.issue LEFT JOIN person ON person.id = issue_event.person"
+        f" WHERE issue.bureau = $1 AND issue.id IN {one_of(2)} AND issue_event.n > issue.events - {EVENTS_MAX}"
+        " ORDER BY issue_event.issue, issue_event.n",
+        among,
+    ):
+        events[row["issue"]].append(
+            {
+                "n": row["n"],
+                "at": row["counts_at"],
+                "verb": row["verb"],
+                "outcome": row["outcome"],
+                "state": row["target"],
+                "person": row["name"] or "",
+                "fields": msgspec.Raw(row["fields"].encode()),
+            }
+        )
+    reports: dict[UUID, list[UUID]] = defaultdict(list)
+    for row in await fetch(
+        "SELECT issue, report FROM issue_link WHERE bureau = $1 AND undone_at IS NULL"
+        f" AND issue IN {one_of(2)} ORDER BY issue, linked_at, id",
+        among,
+    ):
+        reports[row["issue"]].append(row["report"])
+    found = await fetch(
+        f"SELECT {_COLUMNS}, unit.name AS lead_name FROM issue LEFT JOIN unit ON unit.id = issue.lead"
+        f" WHERE issue.bureau = $1 AND issue.id IN {one_of(2)}",
+        among,
+    )
+    return {row["id"]: _body(row, events[row["id"]], reports[row["id"]]) for row in found}
+
+
+def _body(row: Any, events: list[dict[str, Any]], reports: list[UUID]) -> bytes:
+    body = {name: _value(name, row[name]) for name in _FIELDS}
+    body["lead_name"] = row["lead_name"] or ""
+    body["reports"] = reports
+    body["events"] = events
+    return msgspec.json.encode(body)
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in ("ext_requested", "escalated", "forced"):
+        return bool(value)
+    return None if name == "next_due" and value >= NEVER else value
+
+
+async def scopes(bureau: UUID, issues: list[UUID]) -> dict[UUID, set[str]]:
+    """The units at work on it, the enterprises that spoke of it, and those who wrote that down."""
+    among = [bureau, ids(issues)]
+    found: dict[UUID, set[str]] = {}
+    for row in await fetch(f"SELECT id, person, lead FROM issue WHERE bureau = $1 AND id IN {one_of(2)}", among):
+        found[row["id"]] = {f"person:{row['person']}"}
+        if row["lead"] is not None:
+            found[row["id"]].add(f"unit:{row['lead']}")
+    for row in await fetch(
+        f"SELECT issue, unit FROM issue_unit WHERE bureau = $1 AND until IS NULL AND issue IN {one_of(2)}", among
+    ):
+        found[row["issue"]].add(f"unit:{row['unit']}")
+    for row in await fetch(
+        "SELECT issue, enterprise, person FROM issue_link WHERE bureau = $1 AND undone_at IS NULL"
+        f" AND issue IN {one_of(2)}",
+        among,
+    ):
+        found[row["issue"]].add(f"person:{row['person']}")
+        if row["enterprise"] is not None:
+            found[row["issue"]].add(f"enterprise:{row['enterprise']}")
+    return found
+
+
+async def lock(bureau: UUID, issues: list[UUID]) -> None:
+    """Before a push applies anything to them."""
+    if is_postgres():
+        await fetch(
+            f"SELECT id FROM issue WHERE bureau = $1 AND id IN {one_of(2)} ORDER BY id FOR UPDATE",
+            [bureau, ids(issues)],
+        )
+
+
+def connect() -> None:
+    register_kind(Kind(name=KIND, load=load, scopes=scopes, priority=2, lock=lock))

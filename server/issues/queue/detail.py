@@ -1,0 +1,214 @@
+"""One issue with everything a person needs to decide what to do next: timeline, reports, units, dates that explain themselves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Raw, Struct
+
+from server.clocks.explanation import DueOut, explain
+from server.issues.actions import reach_issue
+from server.issues.states import STATES, VERBS, find_move
+from server.issues.steps.dues import current_dues, timeline
+from server.issues.steps.effects import route_of
+from server.issues.steps.joining import find_issue, links_of
+from server.issues.tables import NEVER, Issue, IssueEvent, IssueUnit
+from server.moment import now
+from server.people.actor import SYSTEM, Actor
+from server.people.tables import Person, Unit
+from server.reports.tables import Report
+from server.settings import settings
+
+
+class EventOut(Struct, frozen=True, kw_only=True):
+    n: int
+    at: datetime
+    counts_at: datetime
+    verb: str
+    verb_zh: str
+    verb_en: str
+    outcome: str
+    source: str
+    target: str
+    person: UUID
+    person_name: str
+    unit: UUID | None
+    unit_name: str
+    fields: Raw
+    told_at: datetime | None
+    time_mark: str
+
+
+class LinkOut(Struct, frozen=True, kw_only=True):
+    report: UUID
+    enterprise: UUID | None
+    person: UUID
+    title: str
+    description: str
+    reported_at: datetime | None
+    collected_at: datetime | None
+    is_confirmed: bool
+    via: UUID | None
+
+
+class UnitAtWork(Struct, frozen=True, kw_only=True):
+    code: str
+    name: str
+    role: str
+    since: datetime
+    until: datetime | None
+
+
+class Proposal(Struct, frozen=True, kw_only=True):
+    lead: str
+    co: tuple[str, ...]
+    version: int
+    why_zh: str
+    why_en: str
+
+
+class IssueOut(Struct, frozen=True, kw_only=True):
+    id: UUID
+    number: str
+    state: str
+    state_zh: str
+    state_en: str
+    state_since: datetime
+    title: str
+    category: str
+    urgency: str
+    enterprise: UUID | None
+    person: UUID
+    origin: str
+    lead: str
+    units: list[UnitAtWork]
+    forced: bool
+    ext_requested: bool
+    escalated: bool
+    returns: int
+    waits: int
+    extensions: int
+    redos: int
+    letter: str
+    letter_definition: str
+    merged_into: str
+    opened_at: datetime
+    closed_at: datetime | None
+    next_due: datetime | None
+    next_clock: str
+    dues: list[DueOut]
+    links: list[LinkOut]
+    events: list[EventOut]
+    may: list[str]
+    """Verbs this person's roles allow from this state."""
+    proposal: Proposal | None
+    """Who should get it by the matrix; only while nobody has it."""
+
+
+async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
+    """Raises `issue.unknown`."""
+    actor.must("issue.read")
+    issue = await reach_issue(actor, named)
+    events = await timeline(issue.bureau, issue.id)
+    units = {
+        row["id"]: row for row in await Unit.select(Unit.id, Unit.code, Unit.name).where(Unit.bureau == issue.bureau)
+    }
+    dues = await current_dues(issue.bureau, events, issue.policy)
+    moment = now()
+    into = await find_issue(issue.bureau, issue.merged_into) if issue.merged_into is not None else None
+    return IssueOut(
+        **{name: getattr(issue, name) for name in _SAME},
+        state_zh=STATES[issue.state].zh,
+        state_en=STATES[issue.state].en,
+        lead=units[issue.lead]["code"] if issue.lead in units else "",
+        units=await _units(issue, units),
+        merged_into=into.number if into is not None else "",
+        next_due=None if issue.next_due >= NEVER else issue.next_due,
+        dues=[explain(due, settings.timezone, moment) for due in dues],
+        links=await _links(issue),
+        events=await _events(events, units),
+        may=[verb.name for verb in VERBS.values() if verb.route and _is_possible(actor, issue, verb.name)],
+        proposal=await _proposal(issue) if issue.lead is None and issue.closed_at is None else None,
+    )
+
+
+_SAME = (
+    "id", "number", "state", "state_since", "title", "category", "urgency", "enterprise", "person", "origin", "forced",
+    "ext_requested", "escalated", "returns", "waits", "extensions", "redos", "letter", "letter_definition", "opened_at",
+    "closed_at", "next_clock",
+)  # fmt: skip
+
+
+def _is_possible(actor: Actor, issue: Issue, verb: str) -> bool:
+    outcomes = ("", "granted", "signed_off", "kept")
+    return actor.may(VERBS[verb].permission) and any(find_move(verb, issue.state, outcome) for outcome in outcomes)
+
+
+async def _proposal(issue: Issue) -> Proposal:
+    route = await route_of(issue)
+    return Proposal(lead=route.lead, co=route.co, version=route.version, why_zh=route.why_zh, why_en=route.why_en)
+
+
+async def _units(issue: Issue, units: dict[UUID, Any]) -> list[UnitAtWork]:
+    rows = (
+        await IssueUnit.objects()
+        .where(IssueUnit.bureau == issue.bureau, IssueUnit.issue == issue.id)
+        .order_by(IssueUnit.since, IssueUnit.id)
+    )
+    return [
+        UnitAtWork(
+            code=units[row.unit]["code"], name=units[row.unit]["name"], role=row.role, since=row.since, until=row.until
+        )
+        for row in rows
+    ]
+
+
+async def _links(issue: Issue) -> list[LinkOut]:
+    links = await links_of(issue.bureau, issue.id)
+    wanted = [link.report for link in links]
+    rows = await Report.objects().where(Report.bureau == issue.bureau, Report.id.is_in(wanted)) if wanted else []
+    reports = {row.id: row for row in rows}
+    return [_link(link, reports.get(link.report)) for link in links]
+
+
+def _link(link: Any, report: Any) -> LinkOut:
+    return LinkOut(
+        report=link.report,
+        enterprise=link.enterprise,
+        person=link.person,
+        title=report.title if report is not None else "",
+        description=report.description if report is not None else "",
+        reported_at=report.reported_at if report is not None else None,
+        collected_at=report.collected_at if report is not None else None,
+        is_confirmed=link.confirmed_by is not None,
+        via=link.via,
+    )
+
+
+async def _events(events: list[IssueEvent], units: dict[UUID, Any]) -> list[EventOut]:
+    wanted = list({event.person for event in events} - {SYSTEM})
+    found = await Person.select(Person.id, Person.name).where(Person.id.is_in(wanted)) if wanted else []
+    names = {row["id"]: row["name"] for row in found}
+    return [
+        EventOut(
+            n=event.n,
+            at=event.at,
+            counts_at=event.counts_at,
+            verb=event.verb,
+            verb_zh=VERBS[event.verb].zh,
+            verb_en=VERBS[event.verb].en,
+            outcome=event.outcome,
+            source=event.source,
+            target=event.target,
+            person=event.person,
+            person_name=names.get(event.person, "系统" if event.person == SYSTEM else ""),
+            unit=event.unit,
+            unit_name=units[event.unit]["name"] if event.unit in units else "",
+            fields=Raw(event.fields.encode()),
+            told_at=event.told_at,
+            time_mark=event.time_mark,
+        )
+        for event in events
+    ]

@@ -1,0 +1,213 @@
+"""What a verb does beside moving the issue, and what it must not do: one short function per verb that needs one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import date, timedelta
+
+import msgspec
+
+from server.clocks.policy import shipped_policies
+from server.enterprises.tables import Enterprise
+from server.issues.states import REOPEN_DAYS
+from server.issues.steps.dues import current_dues
+from server.issues.steps.joining import link_report, merge, unlink_report, unmerge
+from server.issues.steps.letters import define_letter
+from server.issues.steps.step import HANDLING, Effect, Step, add_units, co_units, must_differ, set_units, units_named
+from server.issues.tables import Issue
+from server.people.tables import Person
+from server.refusals import refusal
+from server.routing.actions import propose_route
+from server.routing.route import Route
+from server.settings import settings
+from server.worktime.actions import calendar_of
+
+WAITS_MAX = 2
+EXTENSIONS_MAX = 2
+REDOS_BEFORE_ESCALATION = 2
+RETURN_WORKING_DAYS = 1
+"""A unit says that an issue is not its own within this many working days after dispatch."""
+
+Guard = Callable[[Issue], Awaitable[None]]
+_guards: list[Guard] = []
+
+
+def before_closing(guard: Guard) -> None:
+    """Have `guard(issue)` refuse a closing that must wait for something."""
+    if guard not in _guards:
+        _guards.append(guard)
+
+
+async def route_of(issue: Issue, category: str = "") -> Route:
+    """Who should get this issue by the matrix in force."""
+    place = ""
+    if issue.enterprise is not None:
+        found = await Enterprise.objects().get(
+            (Enterprise.bureau == issue.bureau) & (Enterprise.id == issue.enterprise)
+        )
+        place = found.region if found is not None else ""
+    author = await Person.objects().get((Person.bureau == issue.bureau) & (Person.id == issue.person))
+    return await propose_route(
+        issue.bureau, category or issue.category, place, author.unit if author is not None else None
+    )
+
+
+async def dispatch(step: Step) -> None:
+    fields, issue = step.fields, step.issue
+    route = await route_of(issue, fields.category)
+    lead, co = fields.lead or route.lead, list(fields.co or ([] if fields.lead else route.co))
+    if not lead:
+        raise refusal("issue.no_lead", why=route.why_zh, why_en=route.why_en)
+    if fields.policy and fields.policy not in shipped_policies():
+        raise refusal("issue.policy", policy=fields.policy, policies=sorted(shipped_policies()))
+    units = await units_named(issue.bureau, [lead, *co])
+    await set_units(step, units[lead], [units[code] for code in co])
+    issue.desk = step.actor.unit
+    issue.category = fields.category or issue.category
+    issue.policy = fields.policy or issue.policy
+    issue.forced = fields.forced or issue.returns > 0
+    step.kept |= {"lead": lead, "co": co, "forced": issue.forced}
+    if not fields.lead:
+        step.kept |= {"routing": route.version, "why": route.why_zh}
+
+
+async def assign(step: Step) -> None:
+    units = await units_named(step.issue.bureau, [step.fields.lead, *step.fields.co])
+    await set_units(step, units[step.fields.lead], [units[code] for code in step.fields.co])
+    step.issue.desk = step.actor.unit
+
+
+async def request_return(step: Step) -> None:
+    issue = step.issue
+    await units_named(issue.bureau, [step.fields.suggested_unit])
+    if issue.forced:
+        raise refusal("issue.return_forced")
+    dispatched = step.last("dispatch")
+    if dispatched is not None:
+        calendar = await calendar_of(issue.bureau)
+        start = dispatched.counts_at.astimezone(settings.timezone).date()
+        until = calendar.add_working_days(start, RETURN_WORKING_DAYS)
+        if step.counts_at.astimezone(settings.timezone).date() > until:
+            raise refusal("issue.return_late", until=until)
+
+
+async def decide_return(step: Step) -> None:
+    step.issue.returns += 1
+    if step.outcome == "granted":
+        await set_units(step, None, [])
+    else:
+        step.issue.forced = True
+
+
+async def ask_co(step: Step) -> None:
+    known = await co_units(step.issue)
+    units = await units_named(step.issue.bureau, step.fields.co)
+    await add_units(step, [(unit, "co") for unit in units.values() if unit not in known and unit != step.issue.lead])
+
+
+async def wait_for_enterprise(step: Step) -> None:
+    if step.issue.waits >= WAITS_MAX:
+        raise refusal("issue.wait_used", limit=WAITS_MAX)
+    step.issue.waits += 1
+
+
+async def reply(step: Step) -> None:
+    step.issue.letter_definition = await define_letter(step.issue.bureau, step.fields.letter)
+    step.issue.letter = step.fields.letter
+    step.kept["letter_definition"] = step.issue.letter_definition
+
+
+async def call_back(step: Step) -> None:
+    must_differ(step, *HANDLING)
+    if step.outcome == "redo":
+        await _redo(step)
+
+
+async def reopen(step: Step) -> None:
+    closed_at = step.issue.closed_at
+    if closed_at is not None and step.at > closed_at + timedelta(days=REOPEN_DAYS):
+        raise refusal("issue.reopen_late", days=REOPEN_DAYS)
+    await _redo(step)
+
+
+async def _redo(step: Step) -> None:
+    """A second redo goes up by itself. What never had a unit (solved on site) gets the one the matrix names, if any."""
+    issue = step.issue
+    issue.redos += 1
+    issue.escalated = issue.escalated or issue.redos >= REDOS_BEFORE_ESCALATION
+    if issue.lead is None:
+        route = await route_of(issue)
+        if route.lead:
+            units = await units_named(issue.bureau, [route.lead, *route.co])
+            await set_units(step, units[route.lead], [units[code] for code in route.co])
+
+
+async def close(step: Step) -> None:
+    must_differ(step, *HANDLING, "call_back")
+    for guard in _guards:
+        await guard(step.issue)
+    letter = step.fields.letter or step.issue.letter
+    if letter:
+        step.issue.letter_definition = await define_letter(step.issue.bureau, letter)
+        step.issue.letter = letter
+    elif step.issue.state != "ON_SITE_CLOSED":
+        raise refusal("issue.letter", letter="-", letters="A–D")
+    step.kept |= {"letter": step.issue.letter, "letter_definition": step.issue.letter_definition}
+
+
+async def request_extension(step: Step) -> None:
+    issue, fields = step.issue, step.fields
+    if issue.ext_requested:
+        raise refusal("issue.extension_open")
+    if issue.extensions >= EXTENSIONS_MAX:
+        raise refusal("issue.extension_used", limit=EXTENSIONS_MAX)
+    dues = await current_dues(issue.bureau, step.timeline, issue.policy)
+    due = next(
+        (due for due in dues if due.clock == fields.clock and due.day is not None and due.ended_at is None), None
+    )
+    if due is None or due.day is None:
+        raise refusal("issue.extension_clock", clock=fields.clock)
+    calendar = await calendar_of(issue.bureau)
+    asked = step.counts_at.astimezone(settings.timezone).date()
+    last = calendar.add_working_days(due.day, -1)
+    started = due.started_at.astimezone(settings.timezone).date()
+    longest = calendar.add_working_days(due.day, max(1, calendar.working_days_between(started, due.day)))
+    if asked > last:
+        raise refusal("issue.extension_late", last=last)
+    if not due.day < fields.until <= longest:
+        raise refusal("issue.extension_length", due=due.day, longest=longest)
+    issue.ext_requested = True
+
+
+async def decide_extension(step: Step) -> None:
+    issue = step.issue
+    asked = step.last("request_extension")
+    if not issue.ext_requested or asked is None:
+        raise refusal("issue.extension_none")
+    wanted = msgspec.json.decode(asked.fields)
+    issue.ext_requested = False
+    if step.outcome == "granted":
+        issue.extensions += 1
+        calendar = await calendar_of(issue.bureau)
+        step.kept |= {
+            "clock": wanted["clock"],
+            "until": calendar.on_or_after(date.fromisoformat(wanted["until"])).isoformat(),
+        }
+
+
+async def escalate(step: Step) -> None:
+    step.issue.escalated = True
+
+
+async def settle_escalation(step: Step) -> None:
+    step.issue.escalated = False
+
+
+EFFECTS: dict[str, Effect] = {
+    effect.__name__: effect
+    for effect in (
+        dispatch, assign, request_return, decide_return, ask_co, wait_for_enterprise, reply, call_back, reopen, close,
+        request_extension, decide_extension, escalate, settle_escalation, merge, unmerge, link_report, unlink_report,
+    )
+}  # fmt: skip
+EFFECTS["record_reply"] = reply

@@ -1,0 +1,43 @@
+"""Result letters: what A to D mean here. The meaning is stored beside the letter when it is given, so that changing it later
+rewrites no history."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+from msgspec import Struct
+
+from server.issues.tables import ResultLetter
+from server.refusals import refusal
+
+SEED = Path(__file__).parent.parent / "seed" / "letters.csv"
+
+
+class Letter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    letter: str
+    zh: str
+    en: str = ""
+
+
+@cache
+def shipped_letters() -> tuple[Letter, ...]:
+    with SEED.open(encoding="utf-8", newline="") as file:
+        return tuple(Letter(letter=row["letter"], zh=row["zh"], en=row["en"]) for row in csv.DictReader(file))
+
+
+async def letters_of(bureau: UUID) -> list[Letter]:
+    """The bureau's own, or the shipped ones as long as it has none."""
+    rows = await ResultLetter.objects().where(ResultLetter.bureau == bureau).order_by(ResultLetter.place)
+    return [Letter(letter=row.letter, zh=row.zh, en=row.en) for row in rows] or list(shipped_letters())
+
+
+async def define_letter(bureau: UUID, letter: str) -> str:
+    """What the letter means now. Raises `issue.letter`."""
+    letters = await letters_of(bureau)
+    for known in letters:
+        if known.letter == letter:
+            return known.zh
+    raise refusal("issue.letter", letter=letter, letters="、".join(known.letter for known in letters))

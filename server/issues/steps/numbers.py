@@ -1,0 +1,36 @@
+"""Human issue numbers, `东湖-2026-000123`: taken for any number of issues by one statement that locks the year's counter
+until the commit, so none is given twice and none is skipped by a rollback."""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+from server.moment import today
+from server.people.tables import Bureau
+from sync.identity import named_id
+from sync.transaction import fetch
+
+DIGITS = 6
+_PLACE = re.compile(r"([一-鿿]{1,4}?)[省市区县旗]")
+
+
+def short_name(name: str, code: str) -> str:
+    """The place in the bureau's name (东湖区中小企业服务局 → 东湖; the last of 南昌市东湖区…), or its code."""
+    places = _PLACE.findall(name)
+    return places[-1] if places else code
+
+
+async def take_numbers(bureau: UUID, count: int) -> list[str]:
+    owner = await Bureau.objects().get(Bureau.id == bureau)
+    if owner is None:
+        raise LookupError(f"no bureau {bureau}")
+    year = today().year
+    found = await fetch(
+        "INSERT INTO issue_counter (id, bureau, year, n) VALUES ($1, $2, $3, $4)"
+        " ON CONFLICT (id) DO UPDATE SET n = issue_counter.n + excluded.n RETURNING n",
+        [named_id("issue_counter", bureau, year), bureau, year, count],
+    )
+    last = int(found[0]["n"])
+    prefix = short_name(owner.name, owner.code)
+    return [f"{prefix}-{year}-{number:0{DIGITS}}" for number in range(last - count + 1, last + 1)]

@@ -1,0 +1,104 @@
+"""Reports become issues: one report, one issue, at once. A constant number of statements whatever the number of reports,
+because a push of fifty visit records comes through here; that is why this is raw SQL and not the ORM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from server.audit.actions import record_event
+from server.clocks.clock import Event, due_dates
+from server.clocks.policy import ORDINARY, policy_named
+from server.issues.steps.dues import due_columns
+from server.issues.steps.numbers import take_numbers
+from server.issues.tables import NEVER
+from server.people.actor import Actor
+from server.reports.filed import FiledReport
+from server.settings import settings
+from server.worktime.actions import calendar_of
+from sync.bulk import ids, one_of
+from sync.feed import touch_many
+from sync.identity import named_id
+from sync.transaction import executemany, fetch, transaction
+
+KIND = "issue"
+TITLE_MAX = 200
+_ISSUE = (
+    "id", "bureau", "number", "state", "state_since", "title", "category", "urgency", "policy", "enterprise", "person",
+    "origin", "forced", "ext_requested", "escalated", "returns", "waits", "extensions", "redos", "letter", "letter_definition",
+    "opened_at", "triage_due", "sign_due", "first_contact_due", "reply_due", "solve_due", "next_due", "next_clock", "closed_at",
+    "events", "updated_at",
+)  # fmt: skip
+_EVENT = (
+    "id",
+    "bureau",
+    "issue",
+    "n",
+    "at",
+    "counts_at",
+    "verb",
+    "outcome",
+    "source",
+    "target",
+    "person",
+    "unit",
+    "fields",
+    "time_mark",
+)
+_LINK = ("id", "bureau", "issue", "report", "enterprise", "person", "confirmed_by", "linked_at")
+
+
+def insert_into(table: str, columns: Sequence[str]) -> str:
+    marks = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+
+
+def issue_of(report: UUID) -> UUID:
+    """The issue a report opens has an id of its own making, so that opening it twice opens it once."""
+    return named_id(KIND, report)
+
+
+async def open_reports(actor: Actor, reports: Sequence[FiledReport]) -> list[UUID]:
+    """Ids of the issues, in the order of the reports. What is open already stays as it is."""
+    wanted = {issue_of(report.id): report for report in reports}
+    async with transaction():
+        known = await fetch(f"SELECT id FROM issue WHERE id IN {one_of(1)}", [ids(wanted)])
+        fresh = {id: report for id, report in wanted.items() if id not in {UUID(str(row[0])) for row in known}}
+        if fresh:
+            await _write(actor, fresh)
+            touch_many(actor.bureau, KIND, fresh)
+            for id, report in fresh.items():
+                await record_event(actor, "issue.open", KIND, id, {"report": str(report.id)})
+    return [issue_of(report.id) for report in reports]
+
+
+async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
+    calendar = await calendar_of(actor.bureau)
+    policy = policy_named(ORDINARY)
+    numbers = await take_numbers(actor.bureau, len(fresh))
+    issues: list[tuple[Any, ...]] = []
+    events: list[tuple[Any, ...]] = []
+    links: list[tuple[Any, ...]] = []
+    for number, (id, report) in zip(numbers, fresh.items(), strict=True):
+        at = report.reported_at
+        done = report.solved_on_site
+        state = "ON_SITE_CLOSED" if done else "SUBMITTED"
+        happened = [Event("opened", at), Event("ended", at)] if done else [Event("opened", at)]
+        due = due_columns(due_dates(happened, policy, calendar, settings.timezone))
+        title = (report.title or report.description)[:TITLE_MAX]
+        issues.append((
+            id, actor.bureau, number, state, at, title, report.category, report.urgency, ORDINARY, report.enterprise,
+            report.person, report.origin, False, False, False, 0, 0, 0, 0, "", "", at, due["triage_due"], None, None, None,
+            due["solve_due"], due["next_due"] if not done else NEVER, due["next_clock"], at if done else None, 1, at,
+        ))  # fmt: skip
+        outcome = "solved_on_site" if done else ""
+        events.append((
+            named_id("issue_event", id, 1), actor.bureau, id, 1, at, at, "open", outcome, "", state, report.person, None, "{}", "",
+        ))  # fmt: skip
+        links.append((
+            named_id("issue_link", id, report.id), actor.bureau, id, report.id, report.enterprise, report.person, report.person, at,
+        ))  # fmt: skip
+    await executemany(insert_into("issue", _ISSUE), issues)
+    await executemany(insert_into("issue_event", _EVENT), events)
+    await executemany(insert_into("issue_link", _LINK), links)

@@ -1,0 +1,111 @@
+"""One use of one verb on one issue, on its way: what the effects read and what they may set."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from server.issues.states import STATES, VERBS, Verb, verbs_from
+from server.issues.tables import Issue, IssueEvent, IssueUnit
+from server.people.actor import SYSTEM, Actor
+from server.people.tables import Unit
+from server.refusals import refusal
+from sync.identity import new_id
+
+
+class Occurred(Struct, frozen=True):
+    """When something on the road happened: the time that counts, the time the phone told, and why they differ."""
+
+    counts_at: datetime
+    told_at: datetime
+    mark: str = ""
+
+
+class Step(Struct, kw_only=True):
+    actor: Actor
+    issue: Issue
+    verb: Verb
+    fields: Any
+    timeline: list[IssueEvent]
+    at: datetime
+    counts_at: datetime
+    outcome: str = ""
+    target: str = ""
+    """Which of several states to go to; empty lets the table decide."""
+    kept: dict[str, Any]
+    """What the timeline keeps of this step."""
+
+    def last(self, *verbs: str) -> IssueEvent | None:
+        return next((event for event in reversed(self.timeline) if event.verb in verbs), None)
+
+    def persons(self, *verbs: str) -> set[UUID]:
+        return {event.person for event in self.timeline if event.verb in verbs} - {SYSTEM}
+
+
+Effect = Callable[[Step], Awaitable[None]]
+HANDLING = ("sign", "contacted", "ask_co", "answer_co", "reply")
+"""Whoever did one of these has handled the issue, and may neither call back nor close it."""
+
+
+def must_differ(step: Step, *verbs: str) -> None:
+    """Raises `issue.same_person` when the actor did one of `verbs` on this issue."""
+    if not step.actor.is_system and step.actor.person in step.persons(*verbs):
+        done = next(event for event in step.timeline if event.verb in verbs and event.person == step.actor.person)
+        raise refusal("issue.same_person", done=VERBS[done.verb].zh, done_en=VERBS[done.verb].en, wanted=step.verb.zh)
+
+
+def impossible(issue: Issue, verb: Verb) -> Exception:
+    state = STATES[issue.state]
+    return refusal(
+        "issue.move_impossible",
+        number=issue.number,
+        state=issue.state,
+        state_zh=state.zh,
+        state_en=state.en,
+        verb=verb.name,
+        verb_zh=verb.zh,
+        verb_en=verb.en,
+        possible=verbs_from(issue.state),
+    )
+
+
+async def units_named(bureau: UUID, codes: list[str]) -> dict[str, UUID]:
+    """Raises `unit.unknown` with the first code that does not exist."""
+    found = await Unit.select(Unit.id, Unit.code).where(Unit.bureau == bureau, Unit.code.is_in(codes)) if codes else []
+    by_code = {row["code"]: row["id"] for row in found}
+    for code in codes:
+        if code not in by_code:
+            raise refusal("unit.unknown", unit=code)
+    return by_code
+
+
+async def set_units(step: Step, lead: UUID | None, co: list[UUID]) -> None:
+    """From now on these and no others work on the issue; who did before stays on record."""
+    issue = step.issue
+    await IssueUnit.update({IssueUnit.until: step.at}).where(
+        IssueUnit.bureau == issue.bureau, IssueUnit.issue == issue.id, IssueUnit.until.is_null()
+    )
+    issue.lead = lead
+    wanted = ([(lead, "lead")] if lead is not None else []) + [(unit, "co") for unit in co if unit != lead]
+    await add_units(step, wanted)
+
+
+async def add_units(step: Step, wanted: list[tuple[UUID, str]]) -> None:
+    issue = step.issue
+    rows = [
+        IssueUnit(id=new_id(), bureau=issue.bureau, issue=issue.id, unit=unit, role=role, since=step.at)
+        for unit, role in wanted
+    ]
+    if rows:
+        await IssueUnit.insert(*rows)
+
+
+async def co_units(issue: Issue) -> list[UUID]:
+    rows = await IssueUnit.select(IssueUnit.unit).where(
+        IssueUnit.bureau == issue.bureau, IssueUnit.issue == issue.id, IssueUnit.role == "co", IssueUnit.until.is_null()
+    )
+    return [row["unit"] for row in rows]

@@ -1,0 +1,180 @@
+"""Issues: what we do about what enterprises said. The row is what lists are filtered by; the events are the truth."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from piccolo.columns import UUID, BigInt, Boolean, Integer, Text, Timestamptz
+from piccolo.columns.combination import WhereRaw
+from piccolo.table import Table
+
+from server.people.actor import Actor
+from server.people.roles import BUREAU_WIDE, HANDLER, REVIEWER, ROLES
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""`next_due` of an issue whose clocks all stand still or have ended: last in every queue, so that no page needs NULLs."""
+
+
+class Issue(Table, tablename="issue"):
+    """One matter. `closed_at` is set while it is out of the queue, for whatever reason; the due columns repeat what the
+    clocks say of the events (`server.clocks`), so that they can be filtered and sorted by."""
+
+    id = UUID(primary_key=True, default=None)
+    bureau = UUID()
+    number = Text()
+    state = Text()
+    state_since = Timestamptz()
+    title = Text()
+    category = Text(default="")
+    urgency = Text(default="")
+    policy = Text()
+    enterprise = UUID(null=True, default=None)
+    person = UUID()
+    """Who wrote down the first report."""
+    origin = Text(default="")
+    lead = UUID(null=True, default=None)
+    desk = UUID(null=True, default=None)
+    """The unit whose dispatcher sent it on."""
+    forced = Boolean(default=False)
+    """The lead unit may not ask to return it (again)."""
+    ext_requested = Boolean(default=False)
+    escalated = Boolean(default=False)
+    returns = Integer(default=0)
+    waits = Integer(default=0)
+    extensions = Integer(default=0)
+    redos = Integer(default=0)
+    letter = Text(default="")
+    letter_definition = Text(default="")
+    """What the letter meant when it was given."""
+    merged_into = UUID(null=True, default=None)
+    opened_at = Timestamptz()
+    triage_due = Timestamptz(null=True, default=None)
+    sign_due = Timestamptz(null=True, default=None)
+    first_contact_due = Timestamptz(null=True, default=None)
+    reply_due = Timestamptz(null=True, default=None)
+    solve_due = Timestamptz(null=True, default=None)
+    next_due = Timestamptz()
+    next_clock = Text(default="")
+    closed_at = Timestamptz(null=True, default=None)
+    events = Integer(default=0)
+    """Number of the last event."""
+    updated_at = Timestamptz()
+
+    @classmethod
+    def reach_of(cls, actor: Actor) -> Any:
+        """The condition for this person's issues.
+
+        Whoever oversees the queue: what no unit leads yet, and what a unit below the grant leads, helps with or has
+        dispatched. Handlers and reviewers: what their units lead or help with. Everybody: what concerns an enterprise
+        whose dossier they hold, and what they reported themselves.
+        """
+        own = cls.bureau == actor.bureau
+        if actor.is_system:
+            return own
+        overseen = _sorted(reach for role, reach in actor.reach.items() if role in BUREAU_WIDE and READ in ROLES[role])
+        units = _sorted([overseen, *(reach for role, reach in actor.reach.items() if role in (HANDLER, REVIEWER))])
+        conditions: list[tuple[str, list[Any]]] = []
+        if overseen:
+            marks = ", ".join("{}" for _ in overseen)
+            conditions.append((f"issue.lead IS NULL OR issue.desk IN ({marks})", overseen))
+        if units:
+            marks = ", ".join("{}" for _ in units)
+            conditions.append((f"issue.lead IN ({marks})", units))
+            conditions.append((_HELPED.format(units=marks), [actor.bureau, *units]))
+        conditions.append((_MINE, [actor.bureau, actor.person, actor.bureau, actor.person]))
+        # The cheap ones come first: databases judge an OR from left to right.
+        values = [value for _, given in conditions for value in given]
+        return own & WhereRaw(f"({' OR '.join(condition for condition, _ in conditions)})", *values)
+
+    @classmethod
+    def visible_to(cls, actor: Actor) -> Any:
+        return cls.objects().where(cls.reach_of(actor))
+
+
+READ = "issue.read"
+_MINE = (
+    "issue.id IN (SELECT issue_link.issue FROM issue_link"
+    " WHERE issue_link.bureau = {} AND issue_link.person = {} AND issue_link.undone_at IS NULL"
+    " UNION SELECT issue_link.issue FROM enterprise_assignment JOIN issue_link"
+    " ON issue_link.bureau = enterprise_assignment.bureau AND issue_link.enterprise = enterprise_assignment.enterprise"
+    " WHERE enterprise_assignment.bureau = {} AND enterprise_assignment.person = {}"
+    " AND enterprise_assignment.until IS NULL AND issue_link.undone_at IS NULL)"
+)
+_HELPED = (
+    "issue.id IN (SELECT issue_unit.issue FROM issue_unit"
+    " WHERE issue_unit.bureau = {{}} AND issue_unit.until IS NULL AND issue_unit.unit IN ({units}))"
+)
+
+
+def _sorted(reaches: Any) -> list[Any]:
+    return sorted({unit for reach in reaches for unit in reach}, key=str)
+
+
+class IssueUnit(Table, tablename="issue_unit"):
+    """A unit at work on an issue, `lead` or `co`, until it was relieved."""
+
+    id = UUID(primary_key=True, default=None)
+    bureau = UUID()
+    issue = UUID()
+    unit = UUID()
+    role = Text()
+    since = Timestamptz()
+    until = Timestamptz(null=True, default=None)
+
+
+class IssueLink(Table, tablename="issue_link"):
+    """A report an issue answers. Without `confirmed_by` it is only somebody's suggestion. After a merge `via` names the issue
+    it came along with. Undoing a link loses nothing."""
+
+    id = UUID(primary_key=True, default=None)
+    bureau = UUID()
+    issue = UUID()
+    report = UUID()
+    enterprise = UUID(null=True, default=None)
+    person = UUID()
+    via = UUID(null=True, default=None)
+    confirmed_by = UUID(null=True, default=None)
+    linked_at = Timestamptz()
+    undone_at = Timestamptz(null=True, default=None)
+
+
+class IssueEvent(Table, tablename="issue_event"):
+    """A line of the timeline, never changed. `counts_at` is when it counts for the clocks: the server's time, or for what
+    happened on the road the phone's corrected time within its bounds (`told_at` as told, `time_mark` if it was moved)."""
+
+    id = UUID(primary_key=True, default=None)
+    bureau = UUID()
+    issue = UUID()
+    n = Integer()
+    at = Timestamptz()
+    counts_at = Timestamptz()
+    verb = Text()
+    outcome = Text(default="")
+    source = Text(default="")
+    target = Text()
+    person = UUID()
+    unit = UUID(null=True, default=None)
+    fields = Text(default="{}")
+    told_at = Timestamptz(null=True, default=None)
+    time_mark = Text(default="")
+
+
+class IssueCounter(Table, tablename="issue_counter"):
+    """The last number given in a bureau and year; the row's id is made of the two."""
+
+    id = UUID(primary_key=True, default=None)
+    bureau = UUID()
+    year = Integer()
+    n = BigInt(default=0)
+
+
+class ResultLetter(Table, tablename="result_letter"):
+    """A result letter of this bureau's own, in place of the shipped A to D."""
+
+    id = UUID(primary_key=True, default=None)
+    bureau = UUID()
+    letter = Text()
+    zh = Text()
+    en = Text(default="")
+    place = Integer(default=0)

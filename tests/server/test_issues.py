@@ -1,0 +1,413 @@
+"""The follow-up queue through the front door: a report becomes an issue, and the issue is worked until it is closed."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from server.issues.actions import move_issue, open_issues, recompute_dues
+from server.issues.fields import NoteText
+from server.issues.queue.listing import Wanted, explain_plan
+from server.moment import at
+from server.people.actions import found_bureau
+from server.reports.filed import FiledReport, store_reports
+from server.routing.actions import load_taxonomy, replace_rules
+from server.routing.route import Rule
+from server.worktime.actions import Day, change_days
+from sync.refusal import Refusal
+from sync.transaction import execute, fetch, is_postgres, transaction
+
+pytestmark = pytest.mark.anyio
+
+FRIDAY = datetime(2026, 9, 18, 2, tzinfo=UTC)
+"""10:00 in Donghu, on the Friday before a worked Sunday."""
+
+
+def report(donghu, n: int = 1, **more) -> FiledReport:
+    known = {
+        "id": UUID(int=n),
+        "bureau": donghu.bureau,
+        "record": None,
+        "enterprise": None,
+        "person": donghu.zhou.id,
+        "title": f"流动资金贷款缺口 {n}",
+        "description": "账上钱不够备料",
+        "category": "0101",
+        "origin": "visit",
+        "reported_at": FRIDAY,
+        "collected_at": FRIDAY - timedelta(days=3),
+    }
+    return FiledReport(**(known | more))
+
+
+async def filed(donghu, *reports: FiledReport) -> list[str]:
+    """Numbers of the issues that the reports became."""
+    with at(reports[0].reported_at):
+        async with transaction():
+            await store_reports(donghu.system, list(reports))
+    found = await fetch(
+        "SELECT issue.number, issue_link.report FROM issue JOIN issue_link ON issue_link.issue = issue.id"
+    )
+    numbers = {UUID(str(row[1])): row[0] for row in found}
+    return [numbers[one.id] for one in reports]
+
+
+async def matrix(donghu) -> None:
+    await load_taxonomy(donghu.system)
+    rules = [Rule(category="01", lead="finance", co=("sme",), note="金融信贷"), Rule(category="03", lead="hr")]
+    with at(FRIDAY):
+        await replace_rules(donghu.system, rules)
+
+
+async def do(member, number: str, resource: str, status: int = 201, **body):
+    answer = await member.client.post(f"/v1/issues/{number}/{resource}", json=body)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def test_reports_become_numbered_issues_with_dates_from_receipt(donghu):
+    numbers = await filed(donghu, report(donghu, 1), report(donghu, 2))
+    assert numbers == ["东湖-2026-000001", "东湖-2026-000002"]
+    queue = (await donghu.lin.client.get("/v1/issues")).json()
+    assert (queue["count"], queue["count_is_exact"]) == (2, True)
+    assert sorted(line["number"] for line in queue["items"]) == numbers
+    assert {line["state_zh"] for line in queue["items"]} == {"待受理"}
+    shown = (await donghu.lin.client.get(f"/v1/issues/{numbers[0]}")).json()
+    days = {due["clock"]: due["day"] for due in shown["dues"]}
+    assert days == {"triage": "2026-09-20", "solve": "2026-09-29", "hard_stop": "2026-10-15"}
+    assert shown["dues"][0]["why_zh"].startswith("2026-09-18 10:00收到,限 1 个工作日(当日不计),至 2026-09-20 24:00 止")
+    assert shown["links"][0]["description"] == "账上钱不够备料"
+    assert shown["links"][0]["collected_at"] < shown["links"][0]["reported_at"], (
+        "clocks run from receipt, not from the road"
+    )
+
+
+async def test_the_same_report_opened_twice_is_one_issue(donghu):
+    await filed(donghu, report(donghu))
+    ids = await open_issues(donghu.system, [report(donghu), report(donghu)])
+    assert ids[0] == ids[1]
+    assert (await donghu.lin.client.get("/v1/issues")).json()["count"] == 1
+
+
+async def test_a_problem_solved_on_the_spot_opens_closed_on_site(donghu):
+    (number,) = await filed(donghu, report(donghu, solved_on_site=True, on_site_answer="当场解释"))
+    assert (await donghu.lin.client.get("/v1/issues")).json()["items"] == []
+    shown = (await donghu.lin.client.get(f"/v1/issues/{number}")).json()
+    assert (shown["state"], shown["next_due"]) == ("ON_SITE_CLOSED", None)
+    assert {due["state"] for due in shown["dues"]} == {"met"}
+
+
+async def test_an_issue_is_dispatched_by_the_matrix_worked_answered_and_signed_off(donghu):
+    await matrix(donghu)
+    (number,) = await filed(donghu, report(donghu))
+    before = (await donghu.lin.client.get(f"/v1/issues/{number}")).json()
+    assert (before["proposal"]["lead"], before["proposal"]["co"]) == ("finance", ["sme", "bayi"])
+    with at(FRIDAY + timedelta(hours=1)):
+        sent = await do(donghu.lin, number, "dispatch", words="请尽快联系")
+    assert (sent["state"], sent["lead"], sent["proposal"]) == ("DISPATCHED", "finance", None)
+    assert sorted((unit["code"], unit["role"]) for unit in sent["units"]) == [
+        ("bayi", "co"), ("finance", "lead"), ("sme", "co"),
+    ]  # fmt: skip
+    assert sent["events"][-1]["fields"]["why"].startswith("责任矩阵第 1 版")
+    with at(FRIDAY + timedelta(hours=2)):
+        assert (await do(donghu.he, number, "signature"))["state"] == "IN_PROGRESS"
+        await do(donghu.he, number, "contacts", channel="phone", words="已约定周一上门")
+        await do(donghu.he, number, "notes", words="银行已受理")
+    with at(FRIDAY + timedelta(days=3)):
+        replied = await do(donghu.he, number, "reply", letter="A", words="已授信 200 万元")
+    assert (replied["state"], replied["letter"], replied["letter_definition"]) == ("REPLIED", "A", "已解决")
+        signed = await do(donghu.wu, number, "review", outcome="signed_off")
+    assert (signed["state"], signed["next_clock"]) == ("PENDING_CALLBACK", "callback")
+    verbs = [event["verb"] for event in signed["events"]]
+    assert verbs == ["open", "dispatch", "sign", "contacted", "note", "reply", "review"]
+    assert [event["person_name"] for event in signed["events"]][:3] == ["周访", "林派", "何办"]
+
+
+async def test_a_reviewer_sends_back_and_the_handler_answers_again(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    await do(donghu.lin, number, "dispatch", lead="finance")
+    await do(donghu.he, number, "signature")
+    await do(donghu.he, number, "reply", letter="B", words="近期解决")
+    back = await do(donghu.wu, number, "review", outcome="sent_back", words="请写明时间")
+    assert back["state"] == "IN_PROGRESS"
+    assert next(due for due in back["dues"] if due["clock"] == "reply")["state"] == "running"
+    assert (await do(donghu.he, number, "reply", letter="A", words="本月 30 日前放款"))["state"] == "REPLIED"
+
+
+async def test_where_the_matrix_names_nobody_the_dispatcher_must(donghu):
+    await matrix(donghu)
+    (number,) = await filed(donghu, report(donghu, category="1301"))
+    refused = await do(donghu.lin, number, "dispatch", 422)
+    assert refused["code"] == "issue.no_lead"
+    assert (await do(donghu.lin, number, "dispatch", lead="hr", co=["sme"], category="1303"))["category"] == "1303"
+
+
+async def test_a_unit_returns_an_issue_once_and_then_the_dispatch_is_final(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    with at(FRIDAY):
+        await do(donghu.lin, number, "dispatch", lead="finance")
+        asked = await do(donghu.he, number, "return-request", reason="不属金融", ground="三定方案", suggested_unit="hr")
+        assert asked["state"] == "RETURN_REQUESTED"
+        assert {due["clock"]: due["state"] for due in asked["dues"]}["return_decision"] == "running"
+        granted = await do(donghu.lin, number, "return-decision", outcome="granted", reason="同意")
+        assert (granted["state"], granted["lead"], granted["returns"]) == ("SUBMITTED", "", 1)
+        assert {unit["until"] is None for unit in granted["units"]} == {False}
+        again = await do(donghu.lin, number, "dispatch", lead="finance")
+        assert again["forced"] is True
+        refused = await do(
+            donghu.he, number, "return-request", 409, reason="仍不属", ground="三定方案", suggested_unit="hr"
+        )
+    assert refused["code"] == "issue.return_forced"
+
+
+async def test_a_return_that_is_denied_leaves_the_issue_where_it_was(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    with at(FRIDAY):
+        await do(donghu.lin, number, "dispatch", lead="finance")
+        await do(donghu.he, number, "return-request", reason="不属", ground="无", suggested_unit="hr")
+        denied = await do(donghu.lin, number, "return-decision", outcome="denied", reason="属职责内")
+    assert (denied["state"], denied["lead"], denied["forced"]) == ("DISPATCHED", "finance", True)
+
+
+async def test_a_return_is_asked_for_within_one_working_day(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    with at(FRIDAY):
+        await do(donghu.lin, number, "dispatch", lead="finance")
+    with at(FRIDAY + timedelta(days=3)):
+        late = await do(donghu.he, number, "return-request", 409, reason="不属", ground="无", suggested_unit="hr")
+    assert (late["code"], late["details"]["until"]) == ("issue.return_late", "2026-09-20")
+
+
+async def test_a_refused_issue_leaves_the_queue_with_its_ground(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    refused = await do(donghu.lin, number, "refusal", ground="in_litigation", words="法院已受理,请等待判决")
+    assert (refused["state"], refused["next_due"]) == ("REFUSED", None)
+    assert (await donghu.lin.client.get("/v1/issues")).json()["items"] == []
+    listed = (await donghu.lin.client.get("/v1/issues", params={"state": "REFUSED"})).json()
+    assert [line["number"] for line in listed["items"]] == [number]
+
+
+async def test_a_move_the_table_does_not_have_is_409_and_says_what_is_possible(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    await do(donghu.lin, number, "dispatch", lead="finance")
+    refused = await do(donghu.he, number, "reply", 409, letter="A", words="好了")
+    assert refused["code"] == "issue.move_impossible"
+    assert {"sign", "request_return"} <= set(refused["details"]["possible"])
+    assert refused["title"] == f"事项 {number} 现为“已派单待签收”,不能“答复”"
+
+
+async def test_another_unit_s_issue_is_unknown_and_a_co_unit_may_see_but_not_answer_it(donghu):
+    numbers = await filed(donghu, report(donghu, 1), report(donghu, 2))
+    await do(donghu.lin, numbers[0], "dispatch", lead="hr")
+    await do(donghu.lin, numbers[1], "dispatch", lead="hr", co=["finance"])
+    assert (await donghu.he.client.get(f"/v1/issues/{numbers[0]}")).status_code == 404
+    assert (await donghu.he.client.get(f"/v1/issues/{numbers[1]}")).status_code == 200
+    refused = await do(donghu.he, numbers[1], "signature", 403)
+    assert refused["code"] == "issue.not_yours"
+    assert (await do(donghu.he, numbers[0], "signature", 404))["code"] == "issue.unknown"
+
+
+async def test_a_commissioner_sees_what_they_reported_and_a_foreign_bureau_nothing(donghu):
+    mine, other = await filed(donghu, report(donghu, 1), report(donghu, 2, person=donghu.qian.id))
+    seen = (await donghu.zhou.client.get("/v1/issues")).json()
+    assert [line["number"] for line in seen["items"]] == [mine]
+    assert (await donghu.zhou.client.get(f"/v1/issues/{other}")).status_code == 404
+    foreign = await found_bureau("xihu", "西湖区中小企业服务局")
+    with pytest.raises(Refusal, match=r"issue\.unknown"):
+        await move_issue(foreign, mine, "note", NoteText(words="看看"))
+    assert (await donghu.he.client.get("/v1/issues")).json()["items"] == []
+
+
+async def test_waiting_for_the_enterprise_stops_the_clocks_twice_at_most(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    with at(FRIDAY):
+        await do(donghu.lin, number, "dispatch", lead="finance")
+        await do(donghu.he, number, "signature")
+        waiting = await do(donghu.he, number, "wait", needed="近三年审计报告")
+        assert (waiting["state"], waiting["next_clock"]) == ("WAITING_FIRM", "wait")
+        assert {due["clock"]: due["state"] for due in waiting["dues"]}["solve"] == "stopped"
+    with at(FRIDAY + timedelta(days=4)):
+        resumed = await do(donghu.zhou, number, "resumption", words="材料已补齐")
+        assert next(due for due in resumed["dues"] if due["clock"] == "solve")["day"] == "2026-10-09"
+        await do(donghu.he, number, "wait", needed="抵押物清单")
+        await do(donghu.he, number, "resumption")
+        assert (await do(donghu.he, number, "wait", 409, needed="再补"))["code"] == "issue.wait_used"
+
+
+async def test_an_extension_is_asked_before_the_date_and_granted_by_somebody_else(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    with at(FRIDAY):
+        await do(donghu.lin, number, "dispatch", lead="finance")
+        await do(donghu.he, number, "signature")
+        far = await do(donghu.he, number, "extension-request", 422, until="2026-12-01", reason="评审排期")
+        assert far["code"] == "issue.extension_length"
+        asked = await do(donghu.he, number, "extension-request", until="2026-10-09", reason="评审排期")
+        assert asked["ext_requested"] is True
+        granted = await do(
+            donghu.lin, number, "extension-decision", outcome="granted", reason="同意", told_enterprise=True
+        )
+    solve = next(due for due in granted["dues"] if due["clock"] == "solve")
+    assert (granted["ext_requested"], granted["extensions"], solve["day"]) == (False, 1, "2026-10-09")
+    with at(FRIDAY + timedelta(days=30)):
+        late = await do(donghu.he, number, "extension-request", 409, until="2026-11-09", reason="再延")
+    assert late["code"] == "issue.extension_late"
+
+
+async def test_merged_issues_keep_every_reporter_and_can_be_parted_again(donghu):
+    numbers = await filed(donghu, report(donghu, 1), report(donghu, 2, person=donghu.qian.id))
+    merged = await do(donghu.lin, numbers[1], "merge", into=numbers[0], reason="同一家银行同一问题")
+    assert (merged["state"], merged["merged_into"]) == ("MERGED", numbers[0])
+    kept = (await donghu.lin.client.get(f"/v1/issues/{numbers[0]}")).json()
+    assert {link["person"] for link in kept["links"]} == {str(donghu.zhou.id), str(donghu.qian.id)}
+    assert (await do(donghu.lin, numbers[0], "merge", 422, into=numbers[1], reason="反向"))[
+        "code"
+    ] == "issue.merge_self"
+    parted = await do(donghu.lin, numbers[1], "merge-undoing", reason="不同银行")
+    assert (parted["state"], parted["merged_into"]) == ("SUBMITTED", "")
+    assert next(due for due in parted["dues"] if due["clock"] == "solve")["state"] == "running"
+    kept = (await donghu.lin.client.get(f"/v1/issues/{numbers[0]}")).json()
+    assert [link["person"] for link in kept["links"]] == [str(donghu.zhou.id)]
+
+
+async def test_a_commissioner_s_link_is_a_suggestion_until_the_dispatcher_confirms_it(donghu):
+    numbers = await filed(donghu, report(donghu, 1), report(donghu, 2))
+    suggested = await do(donghu.zhou, numbers[0], "links", report=str(UUID(int=2)))
+    assert [link["is_confirmed"] for link in suggested["links"]] == [True, False]
+    confirmed = await do(donghu.sun, numbers[0], "links", report=str(UUID(int=2)))
+    assert [link["is_confirmed"] for link in confirmed["links"]] == [True, True]
+    undone = await do(donghu.sun, numbers[0], "link-undoing", report=str(UUID(int=2)), reason="不同事")
+    assert len(undone["links"]) == 1
+    assert (await do(donghu.sun, numbers[0], "links", 404, report=str(UUID(int=9))))["code"] == "report.unknown"
+
+
+async def test_an_enterprise_withdraws_in_its_own_words(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    gone = await do(donghu.zhou, number, "withdrawal", words="已经自己解决了,谢谢")
+    assert (gone["state"], gone["may"]) == ("WITHDRAWN", ["note"])
+
+
+async def test_a_hard_case_goes_on_account_and_leaves_the_overdue_list(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    with at(FRIDAY):
+        await do(donghu.lin, number, "dispatch", lead="finance")
+        await do(donghu.he, number, "signature")
+        account = await do(
+            donghu.sun, number, "account", plan="分三期支付", milestone_on="2026-12-31", reason="财政安排"
+        )
+    assert (account["state"], account["next_clock"]) == ("LONG_TERM", "account_review")
+    with at(FRIDAY + timedelta(days=25)):
+        late = (await donghu.sun.client.get("/v1/issues", params={"overdue": True})).json()
+    assert late["items"] == []
+
+
+async def test_a_repeated_desk_write_moves_the_issue_once(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    headers = {"Idempotency-Key": "d-1"}
+    body = {"lead": "finance"}
+    first = await donghu.lin.client.post(f"/v1/issues/{number}/dispatch", json=body, headers=headers)
+    second = await donghu.lin.client.post(f"/v1/issues/{number}/dispatch", json=body, headers=headers)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+
+
+@pytest.mark.parametrize(
+    ("resource", "body"),
+    [
+        ("dispatch", {"lead": 3}),
+        ("dispatch", {"unit": "finance"}),
+        ("refusal", {"ground": "we_do_not_like_it", "words": "x"}),
+        ("reply", {"letter": "A"}),
+        ("notes", {"words": ""}),
+        ("notes", {"words": "x" * 5000}),
+    ],
+)
+async def test_a_verb_with_a_body_that_does_not_fit_is_400(donghu, resource, body):
+    (number,) = await filed(donghu, report(donghu))
+    assert (await do(donghu.lin, number, resource, 400, **body))["code"] == "request.malformed"
+
+
+async def test_filters_pages_and_the_count_agree(donghu):
+    await matrix(donghu)
+    numbers = await filed(
+        donghu,
+        *(
+            report(donghu, n, reported_at=FRIDAY + timedelta(days=n), category="0301" if n % 2 else "0101")
+            for n in range(1, 8)
+        ),
+    )
+    await do(donghu.lin, numbers[0], "dispatch", lead="hr", co=["finance"])
+    client = donghu.sun.client
+
+    async def found(**params):
+        return [line["number"] for line in (await client.get("/v1/issues", params=params)).json()["items"]]
+
+    assert sorted(await found(category="03")) == [numbers[0], numbers[2], numbers[4], numbers[6]]
+    assert await found(unit="finance") == await found(unit="hr") == [numbers[0]]
+    assert await found(text="贷款缺口 3") == [numbers[2]]
+    assert await found(text="%") == await found()
+    assert await found(state="DISPATCHED") == [numbers[0]]
+    assert (await client.get("/v1/issues", params={"state": "LOST"})).json()["code"] == "issue.filter"
+    with at(FRIDAY + timedelta(days=2, hours=20)):
+        assert numbers[0] not in await found(overdue=True)
+    seen, after = [], ""
+    while True:
+        page = (await client.get("/v1/issues", params={"limit": 3, "after": after})).json()
+        assert (page["count"], page["count_is_exact"]) == (7, True)
+        seen += [line["number"] for line in page["items"]]
+        if page["next"] is None:
+            break
+        after = page["next"]
+    assert sorted(seen) == sorted(numbers)
+    assert len(seen) == 7
+    assert (await client.get("/v1/issues", params={"after": "junk"})).json()["code"] == "request.cursor"
+
+
+async def test_counting_stops_at_a_thousand_and_the_queue_is_read_through_an_index(donghu):
+    await filed(donghu, *(report(donghu, n) for n in range(1, 1102)))
+    if is_postgres():
+        await execute("ANALYZE issue")
+    queue = (await donghu.sun.client.get("/v1/issues")).json()
+    assert (len(queue["items"]), queue["count"], queue["count_is_exact"]) == (50, 1000, False)
+    plan = await explain_plan(await donghu.sun.actor(), Wanted())
+    assert ("Index Scan using issue_queue on issue" if is_postgres() else "SEARCH issue USING INDEX issue_queue") in plan
+    assert "TEMP B-TREE FOR ORDER BY" not in plan
+    assert not plan.startswith("Sort"), "the page comes out of the index in order"
+
+
+async def test_any_number_of_reports_costs_the_same_number_of_statements(donghu, monkeypatch):
+    import server.issues.steps.opening as opening
+
+    calls: list[str] = []
+    for name in ("fetch", "executemany"):
+        original = getattr(opening, name)
+
+        def counted(sql, *rest, original=original):
+            calls.append(sql)
+            return original(sql, *rest)
+
+        monkeypatch.setattr(opening, name, counted)
+    await open_issues(donghu.system, [report(donghu, 1)])
+    few = len(calls)
+    calls.clear()
+    await open_issues(donghu.system, [report(donghu, n) for n in range(10, 60)])
+    assert (len(calls), few) == (4, 4)
+
+
+async def test_a_flood_declared_afterwards_moves_open_dates_and_no_others(donghu):
+    numbers = await filed(donghu, report(donghu, 1), report(donghu, 2))
+    await do(donghu.lin, numbers[1], "refusal", ground="nothing_new", words="无新情况")
+    supervisor = await donghu.sun.actor()
+    await change_days(supervisor, [Day(day=datetime(2026, 9, 20).date(), is_working=False, name="防汛")])
+    assert await recompute_dues(supervisor) == 1
+    assert await recompute_dues(supervisor) == 0
+    shown = (await donghu.lin.client.get(f"/v1/issues/{numbers[0]}")).json()
+    triage = next(due for due in shown["dues"] if due["clock"] == "triage")
+    assert (triage["day"], triage["calendar"]) == ("2026-09-21", "2026+1")
+
+
+async def test_every_move_is_in_the_audit_chain_without_its_words(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    await do(donghu.lin, number, "dispatch", lead="finance", words="企业负责人王某")
+    rows = await fetch("SELECT event, details FROM audit_row WHERE subject_kind = 'issue' ORDER BY n")
+    assert [row[0] for row in rows] == ["issue.open", "issue.dispatch"]
+    assert "王某" not in rows[1][1]
