@@ -31,7 +31,7 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "device.use", "enterprise.read", "form.read", "report.read", "issue.read", "issue.note", "issue.sign", "issue.reply",
             "issue.contact", "issue.wait", "issue.request_return", "issue.request_extension", "routing.read", "file.upload",
-            "file.read", "visit.read",
+            "file.read", "visit.read", "symposium.record",
         }
     ),
     REVIEWER: frozenset(

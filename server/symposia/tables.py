@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID as Id
 
 from piccolo.columns import UUID, Boolean, Integer, Text, Timestamptz
 from piccolo.table import Table
@@ -87,7 +88,9 @@ class Attendance(Table, tablename="attendance"):
     after_close = Boolean(default=False)
     record = UUID(null=True, default=None)
     """The record whose sign-in this row is part of."""
-    in_answers = Boolean(default=False)
-    """Whether the record's own answers list the row, too."""
-    differences = Text(default="{}")
-    """JSON: field → what the record's answers say where they differ from the signature."""
+    recorded = Text(default="")
+    """JSON of the row as the record's own answers have it; empty when they do not list it."""
+
+    @classmethod
+    def of_symposium(cls, bureau: Id, symposium: Id) -> Any:
+        return cls.objects().where(cls.bureau == bureau, cls.symposium == symposium)

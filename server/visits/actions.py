@@ -16,7 +16,7 @@ from server.people.actor import Actor
 from server.people.tables import Person
 from server.refusals import refusal
 from server.settings import settings
-from server.visits.guard import DISTURBING, Neighbour, VisitWarning, near, warn
+from server.visits.calendar.guard import DISTURBING, Neighbour, VisitWarning, near, warn
 from server.visits.tables import CANCELLED, CHANNELS, DONE, PLANNED, Visit, VisitCompanion
 from sync.identity import named_id
 from sync.transaction import fetch, transaction

@@ -13,8 +13,8 @@ from msgspec import Struct
 from server.door import once
 from server.paging import LIMIT_DEFAULT, Page
 from server.visits.actions import Finish, VisitPlan, cancel_visit, finish_visit, plan_visit
-from server.visits.calendar import CalendarFilter, CalendarLine, list_visits
-from server.visits.guard import VisitWarning
+from server.visits.calendar.guard import VisitWarning
+from server.visits.calendar.lists import CalendarFilter, CalendarLine, list_visits
 from server.visits.tables import Visit
 from sync.identity import new_id
 

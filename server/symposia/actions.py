@@ -1,0 +1,171 @@
+"""Planning a symposium, inviting, letting others help, closing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+import sync.feed
+from server.audit.actions import record_event
+from server.enterprises.actions import resolve_enterprise
+from server.moment import now
+from server.people.actor import Actor
+from server.people.tables import Person
+from server.refusals import refusal
+from server.symposia.tables import CLOSED, SYMPOSIUM_KINDS, Symposium, SymposiumHelper, SymposiumInvitation
+from sync.identity import named_id, new_id
+from sync.scopes import grant, revoke
+from sync.transaction import transaction
+
+KIND = "symposium"
+
+
+class NewSymposium(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    title: str
+    kind: str = "symposium"
+    starts_at: datetime
+    place: str = ""
+    host: str = ""
+    recorder: UUID | None = None
+    """Who writes the minutes; whoever plans it when left out."""
+    campaign: UUID | None = None
+    invited: list[UUID] = []
+    helpers: list[UUID] = []
+    id: UUID | None = None
+
+
+def scope_of(symposium: UUID) -> str:
+    """Held by the recorder and the helpers: the meeting and everybody who signed in, with their phone numbers."""
+    return f"symposium:{symposium}"
+
+
+async def plan_symposium(actor: Actor, new: NewSymposium) -> Symposium:
+    """Raises `symposium.nameless`, `.kind_unknown`, `.id_taken`, `person.unknown`, `enterprise.unknown`."""
+    actor.must("symposium.record")
+    if not new.title.strip():
+        raise refusal("symposium.nameless")
+    if new.kind not in SYMPOSIUM_KINDS:
+        raise refusal("symposium.kind_unknown", kind=new.kind, kinds=", ".join(SYMPOSIUM_KINDS))
+    async with transaction():
+        if new.id is not None and await Symposium.exists().where(Symposium.id == new.id):
+            raise refusal("symposium.id_taken")
+        recorder = new.recorder or actor.person
+        await _must_work_here(actor, [recorder])
+        row = Symposium(
+            id=new.id or new_id(),
+            bureau=actor.bureau,
+            title=new.title.strip(),
+            kind=new.kind,
+            starts_at=new.starts_at,
+            place=new.place,
+            host=new.host,
+            recorder=recorder,
+            campaign=new.campaign,
+            created_at=now(),
+        )
+        await row.save()
+        grant(actor.bureau, recorder, scope_of(row.id))
+        await _invite(actor, row, new.invited)
+        await _help(actor, row, new.helpers)
+        sync.feed.touch(actor.bureau, KIND, row.id)
+        await record_event(actor, "symposium.plan", KIND, row.id, {"kind": row.kind})
+    return row
+
+
+async def find_symposium(actor: Actor, symposium: UUID) -> Symposium:
+    row: Symposium | None = await Symposium.visible_to(actor).where(Symposium.id == symposium).first()
+    if row is None:
+        raise refusal("symposium.unknown")
+    return row
+
+
+async def invite(actor: Actor, symposium: UUID, enterprises: list[UUID]) -> int:
+    """How many are invited now; inviting twice is once."""
+    actor.must("symposium.record")
+    async with transaction():
+        row = await find_symposium(actor, symposium)
+        await _invite(actor, row, enterprises)
+        sync.feed.touch(actor.bureau, KIND, row.id)
+        await record_event(actor, "symposium.invite", KIND, row.id, {"enterprises": len(enterprises)})
+        return await SymposiumInvitation.count().where(SymposiumInvitation.symposium == row.id)
+
+
+async def add_helpers(actor: Actor, symposium: UUID, persons: list[UUID]) -> int:
+    """Their phones get the meeting and its sign-in. Raises `symposium.closed`."""
+    actor.must("symposium.record")
+    async with transaction():
+        row = await find_symposium(actor, symposium)
+        if row.state == CLOSED:
+            raise refusal("symposium.closed")
+        await _help(actor, row, persons)
+        sync.feed.touch(actor.bureau, KIND, row.id)
+        await record_event(actor, "symposium.help", KIND, row.id, {"persons": [str(person) for person in persons]})
+        return await SymposiumHelper.count().where(SymposiumHelper.symposium == row.id)
+
+
+async def close_symposium(actor: Actor, symposium: UUID) -> Symposium:
+    """The names and phone numbers leave the helpers' phones; what those still hold unsent is taken in all the same."""
+    actor.must("symposium.record")
+    async with transaction():
+        row = await find_symposium(actor, symposium)
+        if row.state != CLOSED:
+            await end(row)
+            await record_event(actor, "symposium.close", KIND, row.id, {})
+    return row
+
+
+async def end(symposium: Symposium) -> None:
+    """Closes it inside an open transaction."""
+    symposium.state, symposium.closed_at = CLOSED, now()
+    await symposium.save()
+    sync.feed.touch(symposium.bureau, KIND, symposium.id)
+    for helper in await SymposiumHelper.objects().where(SymposiumHelper.symposium == symposium.id):
+        if helper.person != symposium.recorder:
+            revoke(symposium.bureau, helper.person, scope_of(symposium.id))
+
+
+async def known_enterprise(actor: Actor, enterprise: UUID | None) -> UUID | None:
+    """The firm of this id today; a firm merged meanwhile leads on."""
+    if enterprise is None:
+        return None
+    found = await resolve_enterprise(actor.bureau, enterprise)
+    if found is None:
+        raise refusal("enterprise.unknown")
+    known: UUID = found.id
+    return known
+
+
+async def _invite(actor: Actor, symposium: Symposium, enterprises: list[UUID]) -> None:
+    invited = await SymposiumInvitation.select(SymposiumInvitation.enterprise).where(
+        SymposiumInvitation.symposium == symposium.id
+    )
+    known = {row["enterprise"] for row in invited}
+    for enterprise in enterprises:
+        found = await known_enterprise(actor, enterprise)
+        if found is not None and found not in known:
+            known.add(found)
+            row = SymposiumInvitation(id=named_id("invitation", symposium.id, found), bureau=actor.bureau)
+            row.symposium, row.enterprise = symposium.id, found
+            await row.save()
+
+
+async def _help(actor: Actor, symposium: Symposium, persons: list[UUID]) -> None:
+    await _must_work_here(actor, persons)
+    for person in dict.fromkeys(persons):
+        helps = SymposiumHelper.exists().where(
+            SymposiumHelper.symposium == symposium.id, SymposiumHelper.person == person
+        )
+        if not await helps:
+            row = SymposiumHelper(id=named_id("helper", symposium.id, person), bureau=actor.bureau)
+            row.symposium, row.person = symposium.id, person
+            await row.save()
+        grant(actor.bureau, person, scope_of(symposium.id))
+
+
+async def _must_work_here(actor: Actor, persons: list[UUID]) -> None:
+    wanted = set(persons)
+    known = await Person.count().where(Person.bureau == actor.bureau, Person.id.is_in(list(wanted))) if wanted else 0
+    if known != len(wanted):
+        raise refusal("person.unknown")

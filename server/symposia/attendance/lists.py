@@ -1,0 +1,72 @@
+"""The merged sign-in list: what the phones signed, with what the record says beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from server.paging import Page, check_limit, mark, read_mark
+from server.people.actor import Actor
+from server.symposia.actions import find_symposium
+from server.symposia.attendance.signatures import Entry, differences, masked, who
+from server.symposia.tables import Attendance
+
+
+class AttendanceOut(Struct, frozen=True, kw_only=True):
+    """A row of the merged list. The phone number is masked here; the phones of recorder and helpers hold it whole."""
+
+    id: UUID
+    kind: str
+    enterprise: UUID | None
+    unit: str
+    name: str
+    post: str
+    phone: str
+    mode: str
+    excused: bool
+    signed_at: datetime | None
+    signed_by: UUID | None
+    edits: int
+    after_close: bool
+    in_record: bool
+    differences: dict[str, Any]
+    """Field → what the record's answers say instead."""
+    maybe_twice: bool
+    """Another row of this page names the same person of the same firm or office."""
+
+
+async def list_attendance(actor: Actor, symposium: UUID, *, after: str, limit: int) -> Page[AttendanceOut]:
+    """The merged list, in the order the rows were made."""
+    actor.must("symposium.record" if not actor.is_bureau_wide("record.read") else "record.read")
+    row = await find_symposium(actor, symposium)
+    limit = check_limit(limit)
+    query = Attendance.of_symposium(actor.bureau, row.id)
+    if after:
+        query = query.where(Attendance.id > read_mark(after, tuple[UUID])[0])
+    found = await query.order_by(Attendance.id).limit(limit + 1)
+    rows = found[:limit]
+    named = Counter(who(one) for one in rows)
+    lines = [_line(one, named[who(one)] > 1) for one in rows]
+    return Page(lines, mark(rows[-1].id) if len(found) > limit else None)
+
+
+def _line(row: Attendance, maybe_twice: bool) -> AttendanceOut:
+    differing: dict[str, Any] = {}
+    if row.recorded:
+        differing = differences(row, msgspec.json.decode(row.recorded, type=Entry))
+        if "phone" in differing:
+            differing["phone"] = masked(differing["phone"])
+    plain = ("id", "kind", "enterprise", "unit", "name", "post", "mode", "excused", "signed_at", "signed_by", "edits")
+    return AttendanceOut(
+        **{field: getattr(row, field) for field in plain},
+        phone=masked(row.phone),
+        after_close=row.after_close,
+        in_record=bool(row.recorded),
+        differences=differing,
+        maybe_twice=maybe_twice,
+    )

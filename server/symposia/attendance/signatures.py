@@ -1,0 +1,108 @@
+"""One row of a sign-in list: as a phone signs it, as the record's answers have it, and where the two differ. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from sync.identity import named_id
+
+FORM_ID = "symposium"
+ROWS = "attendance"
+"""The repeat of the form that lists who came."""
+QUESTIONS = {
+    "kind": "attendee_kind",
+    "unit": "att_unit",
+    "name": "att_name",
+    "post": "att_post",
+    "phone": "att_phone",
+    "mode": "att_mode",
+}
+PHONE_SHOWN = 3, 4
+"""Digits of a phone number that lists show, in front and at the end."""
+
+
+class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who came, for whom, and how."""
+
+    kind: str
+    enterprise: UUID | None = None
+    unit: str = ""
+    """Firm or office in words, where it is in no registry."""
+    name: str
+    post: str = ""
+    phone: str = ""
+    mode: str = "present"
+    excused: bool = False
+
+
+class Signed(Protocol):
+    """A stored row: what `Entry` has, and an id."""
+
+    id: Any
+    enterprise: Any
+    unit: Any
+    name: Any
+
+
+def recorded_rows(record: UUID, answers: Mapping[str, Any]) -> list[tuple[UUID, Entry]]:
+    """The sign-in of the record's answers. A row's id is its `_id`, else it derives from the record and the row's place."""
+    rows = answers.get(ROWS)
+    found = []
+    for place, row in enumerate(rows if isinstance(rows, list) else []):
+        if isinstance(row, dict):
+            found.append((_uuid(row.get("_id")) or named_id("attendance", record, place), _entry(row)))
+    return found
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    words = {field: row[name] for field, name in QUESTIONS.items() if isinstance(row.get(name), str)}
+    return Entry(
+        enterprise=_uuid(row.get("att_enterprise")),
+        excused=row.get("att_leave") == "yes",
+        **{"kind": "", "name": ""} | words,
+    )
+
+
+def _uuid(answer: Any) -> UUID | None:
+    try:
+        return UUID(answer) if isinstance(answer, str) else None
+    except ValueError:
+        return None
+
+
+def match(entry_id: UUID, entry: Entry, signed: Iterable[Signed]) -> UUID | None:
+    """The signature this row of the answers means: the same row id, else the same person of the same firm or office."""
+    rows = list(signed)
+    for row in rows:
+        if row.id == entry_id:
+            return entry_id
+    for row in rows:
+        if entry.name and who(row) == who(entry):
+            return UUID(str(row.id))
+    return None
+
+
+def who(row: Any) -> tuple[str, str]:
+    return (str(row.enterprise) if row.enterprise else row.unit.strip(), row.name.strip())
+
+
+def differences(row: Any, recorded: Entry) -> dict[str, Any]:
+    """Field → what the record's answers say, where they say something else than the signature. Silence is no difference."""
+    told = msgspec.to_builtins(recorded)
+    return {field: value for field, value in told.items() if value and value != _plain(getattr(row, field))}
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, UUID) else value
+
+
+def masked(phone: str) -> str:
+    front, end = PHONE_SHOWN
+    if len(phone) <= front + end:
+        return "*" * len(phone)
+    return phone[:front] + "*" * (len(phone) - front - end) + phone[-end:]

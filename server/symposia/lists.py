@@ -1,0 +1,109 @@
+"""Reading symposia: the list of them, and one with what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from server.enterprises.tables import Enterprise
+from server.paging import Page, check_limit, mark, read_mark
+from server.people.actor import Actor
+from server.reports.tables import Report
+from server.symposia.actions import find_symposium
+from server.symposia.tables import Attendance, Symposium, SymposiumHelper, SymposiumInvitation
+
+
+class SymposiumOut(Struct, frozen=True, kw_only=True):
+    id: UUID
+    title: str
+    kind: str
+    starts_at: datetime
+    place: str
+    host: str
+    recorder: UUID
+    campaign: UUID | None
+    state: str
+    record: UUID | None
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What one enterprise had to do with the meeting."""
+
+    enterprise: UUID
+    name: str
+    invited: bool
+    signed_in: bool
+    """Whether somebody came for it; a problem of an enterprise nobody came for is worth a second look."""
+    reports: int
+    """Problems it raised there."""
+
+
+class SymposiumWhole(SymposiumOut, frozen=True, kw_only=True):
+    helpers: list[UUID]
+    attended: int
+    enterprises: list[Outcome]
+
+
+def symposium_out(row: Symposium) -> SymposiumOut:
+    return SymposiumOut(**{field: getattr(row, field) for field in SymposiumOut.__struct_fields__})
+
+
+async def list_symposia(actor: Actor, *, after: str, limit: int) -> Page[SymposiumOut]:
+    """The latest first."""
+    actor.must("symposium.record" if not actor.is_bureau_wide("record.read") else "record.read")
+    limit = check_limit(limit)
+    query = Symposium.visible_to(actor)
+    if after:
+        starts_at, last = read_mark(after, tuple[datetime, UUID])
+        earlier = Symposium.starts_at < starts_at
+        query = query.where(earlier | ((Symposium.starts_at == starts_at) & (Symposium.id < last)))
+    rows = await query.order_by(Symposium.starts_at, Symposium.id, ascending=False).limit(limit + 1)
+    items = rows[:limit]
+    more = len(rows) > limit
+    return Page([symposium_out(row) for row in items], mark(items[-1].starts_at, items[-1].id) if more else None)
+
+
+async def show_symposium(actor: Actor, symposium: UUID) -> SymposiumWhole:
+    actor.must("symposium.record" if not actor.is_bureau_wide("record.read") else "record.read")
+    row = await find_symposium(actor, symposium)
+    helpers = await SymposiumHelper.select(SymposiumHelper.person).where(SymposiumHelper.symposium == row.id)
+    present = await Attendance.select(Attendance.enterprise).where(
+        Attendance.bureau == actor.bureau, Attendance.symposium == row.id, Attendance.excused.eq(False)
+    )
+    whole = {field: getattr(row, field) for field in SymposiumOut.__struct_fields__}
+    return SymposiumWhole(
+        **whole,
+        helpers=sorted(helper["person"] for helper in helpers),
+        attended=len(present),
+        enterprises=await _outcomes(actor, row, {one["enterprise"] for one in present} - {None}),
+    )
+
+
+async def _outcomes(actor: Actor, symposium: Symposium, present: set[UUID]) -> list[Outcome]:
+    invitations = await SymposiumInvitation.select(SymposiumInvitation.enterprise).where(
+        SymposiumInvitation.symposium == symposium.id
+    )
+    invited = {row["enterprise"] for row in invitations}
+    reports: Counter[UUID] = Counter()
+    if symposium.record is not None:
+        said = await Report.select(Report.enterprise).where(
+            Report.bureau == actor.bureau, Report.record == symposium.record, Report.enterprise.is_not_null()
+        )
+        reports = Counter(row["enterprise"] for row in said)
+    concerned = list(present | invited | set(reports))
+    names = await Enterprise.select(Enterprise.id, Enterprise.name).where(
+        Enterprise.bureau == actor.bureau, Enterprise.id.is_in(concerned)
+    ) if concerned else []  # fmt: skip
+    return [
+        Outcome(
+            enterprise=row["id"],
+            name=row["name"],
+            invited=row["id"] in invited,
+            signed_in=row["id"] in present,
+            reports=reports[row["id"]],
+        )
+        for row in sorted(names, key=lambda row: (row["name"], row["id"]))
+    ]
