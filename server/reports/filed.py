@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from forms.entities import EntityChange, extract
 from server.audit.actions import record_event
 from server.enterprises.tables import Enterprise
-from server.people.actor import Actor
+from server.people.actor import Actor, system_of
 from server.records.submission import SubmittedRecord
 from sync.bulk import ids, one_of
 from sync.feed import touch_many
@@ -93,7 +93,7 @@ async def store_reports(actor: Actor, reports: Sequence[FiledReport]) -> None:
     for report in reports:
         await record_event(actor, "report.file", KIND, report.id, {"record": report.record, "origin": report.origin})
     for follower in _followers:
-        await follower(actor, list(reports))
+        await follower(system_of(actor.bureau), list(reports))
 
 
 def _report_of(record: SubmittedRecord, change: EntityChange) -> FiledReport:
