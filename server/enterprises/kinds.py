@@ -29,7 +29,7 @@ from server.enterprises.tables import Enterprise
 from server.people.actions import load_actor
 from server.people.actor import Actor
 from server.refusals import refusal
-from sync.bulk import ids, one_of
+from sync.bulk import among, ids
 from sync.operations import Kind, OperationContext, register_kind
 from sync.patches import register_patch
 from sync.scopes import person_scope
@@ -96,7 +96,7 @@ class AssignmentBody(Struct, frozen=True, kw_only=True):
 
 async def dossiers(bureau: UUID, wanted: list[UUID]) -> dict[UUID, DossierBody]:
     """Whole dossiers, for phones and for the desk alike; merged and unknown ids are missing."""
-    where = f"WHERE bureau = $1 AND enterprise IN {one_of(2)}"
+    where = f"WHERE bureau = $1 AND enterprise {among(2)}"
     key = [bureau, ids(wanted)]
     contacts: dict[UUID, list[ContactLine]] = defaultdict(list)
     for row in await fetch(
@@ -115,7 +115,7 @@ async def dossiers(bureau: UUID, wanted: list[UUID]) -> dict[UUID, DossierBody]:
     )
     rows = await fetch(
         "SELECT id, credit_code, temporary_id, name, pinyin, status, region, industry, address, tier, size, tags, facts"
-        f" FROM enterprise WHERE bureau = $1 AND merged_into IS NULL AND id IN {one_of(2)}",
+        f" FROM enterprise WHERE bureau = $1 AND merged_into IS NULL AND id {among(2)}",
         key,
     )
     return {
@@ -160,7 +160,7 @@ async def _dossier_scopes(bureau: UUID, wanted: list[UUID]) -> dict[UUID, set[st
 async def _load_names(bureau: UUID, wanted: list[UUID]) -> dict[UUID, bytes]:
     rows = await fetch(
         "SELECT id, name, credit_code, temporary_id, pinyin, status FROM enterprise"
-        f" WHERE bureau = $1 AND merged_into IS NULL AND id IN {one_of(2)}",
+        f" WHERE bureau = $1 AND merged_into IS NULL AND id {among(2)}",
         [bureau, ids(wanted)],
     )
     return {row["id"]: msgspec.json.encode(NameBody(*row)) for row in rows}
@@ -195,14 +195,14 @@ async def _assignment_scopes(bureau: UUID, wanted: list[UUID]) -> dict[UUID, set
 async def _assignments(bureau: UUID, wanted: list[UUID]) -> list[Any]:
     return await fetch(
         "SELECT id, enterprise, person, role, since, until FROM enterprise_assignment"
-        f" WHERE bureau = $1 AND id IN {one_of(2)}",
+        f" WHERE bureau = $1 AND id {among(2)}",
         [bureau, ids(wanted)],
     )
 
 
 async def _lock(bureau: UUID, wanted: list[UUID]) -> None:
     await fetch(
-        f"SELECT id FROM enterprise WHERE bureau = $1 AND id IN {one_of(2)} ORDER BY id FOR UPDATE",
+        f"SELECT id FROM enterprise WHERE bureau = $1 AND id {among(2)} ORDER BY id FOR UPDATE",
         [bureau, ids(wanted)],
     )
 

@@ -14,7 +14,7 @@ from server.enterprises.lists.columns import COMMISSIONER, TEMPORARY, Line
 from server.enterprises.lists.difference import Known
 from server.moment import now, today
 from server.people.actor import Actor
-from sync.bulk import as_json, ids, one_of
+from sync.bulk import among, ids, texts
 from sync.feed import touch, touch_many
 from sync.identity import named_id, new_id
 from sync.patches import stamp_fields
@@ -31,7 +31,7 @@ async def load_firms(bureau: UUID, only: Sequence[UUID] | None = None) -> list[K
     where, lock = "bureau = $1", ""
     if only is not None:
         key.append(ids(only))
-        where += f" AND {{id}} IN {one_of(2)}"
+        where += f" AND {{id}} {among(2)}"
         lock = " ORDER BY id FOR UPDATE" if is_postgres() else ""
     contacts = {
         row[0]: dict(zip(CONTACT_FIELDS, row[1:], strict=True))
@@ -63,9 +63,9 @@ def _known(row: Any, contact: dict[str, str] | None) -> Known:
 
 async def insert_firms(actor: Actor, lines: Sequence[Line], new_ids: dict[int, UUID]) -> set[int]:
     """Writes new firms with contacts and tiers; answers the lines whose code somebody registered meanwhile."""
-    codes = as_json(line.values["credit_code"] for line in lines if "credit_code" in line.values)
+    codes = texts(line.values["credit_code"] for line in lines if "credit_code" in line.values)
     known = await fetch(
-        f"SELECT credit_code FROM enterprise WHERE bureau = $1 AND credit_code IN {one_of(2, 'text')}",
+        f"SELECT credit_code FROM enterprise WHERE bureau = $1 AND credit_code {among(2, 'text')}",
         [actor.bureau, codes],
     )
     taken = {row[0] for row in known}
@@ -193,7 +193,7 @@ async def assign_firms(actor: Actor, pairs: Sequence[tuple[UUID, UUID]]) -> int:
         return 0
     found = await fetch(
         "SELECT enterprise, person FROM enterprise_assignment"
-        f" WHERE bureau = $1 AND until IS NULL AND enterprise IN {one_of(2)}",
+        f" WHERE bureau = $1 AND until IS NULL AND enterprise {among(2)}",
         [actor.bureau, ids(enterprise for enterprise, _ in pairs)],
     )
     held = {(row["enterprise"], row["person"]) for row in found}
