@@ -65,8 +65,7 @@ class Checker:
         only = next(iter(texts.values())) if len(texts) == 1 else texts.get("default", "")
         zh, en = texts.get("zh") or only or zh, texts.get("en") or only or en
         if "${" in zh or "${" in en:
-            place = path.rpartition(".")[0] if path.endswith("]") else path
-            zh, en = self.evaluation.with_outputs(zh, place), self.evaluation.with_outputs(en, place)
+            zh, en = self.evaluation.with_outputs(zh, path), self.evaluation.with_outputs(en, path)
         return zh, en
 
     def check(self, frame: Frame) -> None:
@@ -111,9 +110,10 @@ class Checker:
             self.check(row)
 
     def _check_question(self, frame: Frame, step: Step, value: Any) -> None:
-        if frame.findings.get(step.slot) == "type":
-            return  # an answer that cannot be read breaks no further rule
+        finding = frame.findings.get(step.slot)
         empty = is_empty(value)
+        if finding == "type" or (finding == "not_rechecked" and empty):
+            return  # what cannot be read, or may not even apply, breaks no further rule
         if step.calculation is not None and self.recheck:
             self._check_calculation(frame, step)
         if empty:
@@ -147,20 +147,17 @@ class Checker:
         assert compute is not None
         if step.volatile or question.trigger is not None:
             return
-        languages: tuple[str, ...] = (self.env.language,)
-        if step.spoken:
-            languages = (*languages, *self.evaluation.compiled.form.languages)
-        recorded = frame.dicts[step.group].get(step.name)
+        recorded, language = frame.dicts[step.group].get(step.name), self.env.language
         try:
-            for language in languages:
-                self.env.language, kept = language, self.env.language
-                computed = to_json(question, compute(frame, self.env, None))
-                self.env.language = kept
-                if same_answer(recorded, computed):
+            for spoken in (language, *(self.evaluation.compiled.form.languages if step.spoken else ())):
+                self.env.language = spoken
+                if same_answer(recorded, to_json(question, compute(frame, self.env, None))):
                     return
         except NotGiven:
             self.add(frame.place(step), "not_rechecked", recorded)
             return
+        finally:
+            self.env.language = language
         people_may_change = question.type not in ("calculate", "hidden", "note") and not question.read_only
         self.add(frame.place(step), "calculation", recorded, level="advise" if people_may_change else None)
 

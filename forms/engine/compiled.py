@@ -27,7 +27,7 @@ class CompiledForm:
         self.index = FormIndex(form)
         self.root = Shape(None, None, form.children)
         self.shapes: dict[ItemPath, Shape] = {}
-        self._expressions: dict[tuple[str, ItemPath], Compiled] = {}
+        self._expressions: dict[tuple[str, ItemPath, bool], Compiled] = {}
         self._collect(self.root)
         self.inside = {name: _table(form, chosen) for name, chosen in form.lists.items() if chosen.file is None}
         graph = dependencies(self.index)
@@ -43,18 +43,20 @@ class CompiledForm:
             assert step.rows is not None
             self._collect(step.rows)
 
-    def expression(self, expression: Expression, path: ItemPath) -> Compiled:
-        """An expression compiled to stand at one item (`()`: the form); kept for the next time."""
-        found = self._expressions.get((expression.text, path))
+    def expression(self, expression: Expression, path: ItemPath, *, in_row: bool = False) -> Compiled:
+        """An expression compiled to stand at one item (`()`: the form; a repeat with `in_row`: one of its rows); kept."""
+        key = (expression.text, path, in_row)
+        found = self._expressions.get(key)
         if found is None:
-            found = self._compiler(path).value(expression.tree)
-            self._expressions[expression.text, path] = found
+            shape = self.shape_at(path, in_row=in_row)
+            found = Compiler(self.index, self.shapes, shape, Standing(path)).value(expression.tree)
+            self._expressions[key] = found
         return found
 
-    def _compiler(self, path: ItemPath) -> Compiler:
+    def shape_at(self, path: ItemPath, *, in_row: bool = False) -> Shape:
+        """The shape of the frame in which an item lies."""
         above = self.index.repeats_above(path)
-        shape = self.shapes[path] if path in self.shapes else self.shapes[above[-1] if above else ()]
-        return Compiler(self.index, self.shapes, shape, Standing(path))
+        return self.shapes[path] if in_row else self.shapes[above[-1] if above else ()]
 
     def _compile(self, shape: Shape, step: Step) -> None:
         item = step.item

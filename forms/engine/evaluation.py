@@ -70,9 +70,9 @@ class Evaluation:
         Text, a number or a truth value; empty text where a list was not given. Raises `ExpressionError` when the
         expression does not hold, `KeyError` for a path the form does not have.
         """
-        item, frame = _find(self.compiled, self.frame, path)
+        item, frame, in_row = _find(self.compiled, self.frame, path)
         try:
-            value = self.compiled.expression(expression, item)(frame, self.env, None)
+            value = self.compiled.expression(expression, item, in_row=in_row)(frame, self.env, None)
         except NotGiven:
             return ""
         return value if type(value) in (str, int, float, bool) else to_text(value)
@@ -92,16 +92,18 @@ class Evaluation:
         return _OUTPUT.sub(output, text)
 
 
-def _find(compiled: CompiledForm, frame: Frame, path: str) -> tuple[ItemPath, Frame]:
+def _find(compiled: CompiledForm, frame: Frame, path: str) -> tuple[ItemPath, Frame, bool]:
+    """The item, the frame it lies in, and whether the path ends at a row."""
     names: ItemPath = ()
+    in_row = False
     for name, number in _PART.findall(path):
-        names = (*names, name)
-        if names not in compiled.index.items:
+        names, in_row = (*names, name), bool(number)
+        step = frame.shape.by_path.get(names)
+        if step is None:
             raise KeyError(path)
-        if number:
-            step = frame.shape.by_path[names]
-            rows = frame.rows[step.slot]
+        if in_row:
+            rows = frame.rows.get(step.slot, [])
             if not 0 < int(number) <= len(rows):
                 raise KeyError(path)
             frame = rows[int(number) - 1]
-    return names, frame
+    return names, frame, in_row

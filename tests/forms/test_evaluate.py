@@ -212,6 +212,23 @@ def test_a_list_that_is_not_at_hand_leaves_answers_unchecked_not_wrong():
     assert [(flaw.path, flaw.code) for flaw in gone.flaws] == [("firm", "choice"), ("tier", "calculation")]
 
 
+def test_what_may_not_even_apply_is_not_missing():
+    a_form = form(question("q", relevant="pulldata('firms', 'tier', 'name', '91') = 'A'", required="true()"))
+    assert [flaw.code for flaw in evaluate(a_form, {}, now=NOW).flaws] == ["not_rechecked"]
+    firms = [{"name": "91", "tier": "A"}]
+    assert [flaw.code for flaw in evaluate(a_form, {}, now=NOW, lists={"firms": firms}).flaws] == ["missing"]
+
+
+def test_a_label_recorded_in_another_language_of_the_form_is_right():
+    a_form = form(
+        question("d", "select_one", list_name="districts"),
+        question("name", "calculate", calculation="jr:choice-name(${d}, '${d}')"),
+        lists=[DISTRICTS],
+    )
+    for recorded, codes in (("东湖", []), ("Donghu", []), ("西湖", ["calculation"])):
+        assert [flaw.code for flaw in evaluate(a_form, {"d": "dh", "name": recorded}, now=NOW).flaws] == codes
+
+
 def test_rows_must_be_as_many_as_the_form_asks_for():
     a_form = form(question("n", "integer"), repeat("row", question("row.x"), count="${n} * 2"))
     filled = fill(a_form, {"n": 2, "row": [{"x": "kept"}]}, now=NOW)
@@ -294,8 +311,10 @@ def test_an_expression_is_answered_where_it_stands():
     assert evaluation.value_of(expression("${reply}"), "problems[1].title") == "已推荐"
     assert evaluation.text_of({"zh": "共 ${staff} 人"}, "zh") == "共 40 人"
     assert value_of(VISIT, expression("sum(${cost})"), GOOD, now=NOW) == 3.5
-    with pytest.raises(KeyError):
-        evaluation.value_of(expression("1"), "problems[3]")
+    assert evaluation.value_of(expression("count(${problems})"), "problems") == 2
+    for nowhere in ("problems[3]", "problems.title", "day[1]", "nothing"):
+        with pytest.raises(KeyError):
+            evaluation.value_of(expression("1"), nowhere)
     with pytest.raises(ExpressionError):
         evaluation.value_of(expression("${nowhere}"))
 
