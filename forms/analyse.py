@@ -6,6 +6,7 @@ stock ODK Collect.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from forms.engine.order import dependencies, ordered
 from forms.expression import Text
 from forms.inspection import Inspection, Said
 
+_OUTPUT = re.compile(r"\$\{[^{}]*\}")
 MAX_ITEMS = 5_000
 """Questions, groups and repeats of one form."""
 
@@ -66,8 +68,9 @@ def _expressions(form: Form, index: FormIndex) -> Iterator[_Placed]:
     for path, item in index.items.items():
         yield from _of_item(item, path)
         for text in _texts_of(item):
-            for written, expression in form.outputs.items():
-                if written in text:
+            for written in _OUTPUT.findall(text):
+                expression = form.outputs.get(written)
+                if expression is not None:
                     yield _Placed(expression, _column(item.source, "label"), Standing(path))
     for entity in form.entities:
         for column in ("label", "entity_id", "create_if", "update_if"):

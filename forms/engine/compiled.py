@@ -10,7 +10,7 @@ from forms.engine.answers import loader
 from forms.engine.compile import Compiler, pick_text
 from forms.engine.frames import Compiled, Frame, Shape, Step
 from forms.engine.names import FormIndex, ItemPath, Standing
-from forms.engine.order import dependencies, ordered, within
+from forms.engine.order import dependencies, ordered, within_each
 from forms.engine.surroundings import Env, Table
 from forms.expression import Call, Node, Text
 from forms.functions import FUNCTIONS
@@ -31,9 +31,9 @@ class CompiledForm:
         self._collect(self.root)
         self.inside = {name: _table(form, chosen) for name, chosen in form.lists.items() if chosen.file is None}
         graph = dependencies(self.index)
-        order = ordered(graph)[0]
+        orders = within_each(ordered(graph)[0], graph, self.index)
         for path, shape in self.shapes.items():
-            shape.order = [shape.by_path[item] for item in within(order, graph, self.index, path)]
+            shape.order = [shape.by_path[item] for item in orders[path]]
             for step in shape.steps:
                 self._compile(shape, step)
 

@@ -7,6 +7,8 @@ from forms.engine.names import FormIndex, ItemPath, Standing, references
 from forms.expression import ExpressionError
 
 Graph = dict[ItemPath, tuple[ItemPath, ...]]
+MAX_RINGS = 20
+"""Rings that are told at once; a hostile workbook could hold millions."""
 
 
 def dependencies(index: FormIndex) -> Graph:
@@ -54,7 +56,8 @@ def ordered(graph: Graph) -> tuple[list[ItemPath], list[list[ItemPath]]]:
         while trail:
             for need in waiting[-1]:
                 if state.get(need) == 1:
-                    rings.append([*trail[trail.index(need) :], need])
+                    if len(rings) < MAX_RINGS:
+                        rings.append([*trail[trail.index(need) :], need])
                 elif need not in state:
                     state[need] = 1
                     trail.append(need)
@@ -68,27 +71,27 @@ def ordered(graph: Graph) -> tuple[list[ItemPath], list[list[ItemPath]]]:
     return done, rings
 
 
-def within(order: list[ItemPath], graph: Graph, index: FormIndex, repeat: ItemPath) -> list[ItemPath]:
-    """The order among the items that lie directly in one repeat (or the form, `()`), inner repeats taken as one item."""
-    units: dict[ItemPath, dict[ItemPath, None]] = {}
+def within_each(order: list[ItemPath], graph: Graph, index: FormIndex) -> dict[ItemPath, list[ItemPath]]:
+    """For the form, `()`, and for each repeat: the order among the items directly in it, inner repeats taken as one."""
+    around = {path: ((), *index.repeats_above(path)) for path in order}
+    needs: dict[ItemPath, dict[ItemPath, dict[ItemPath, None]]] = {(): {}}
     for path in order:
-        unit = _unit(path, index, repeat)
-        if unit is None:
-            continue
-        needs = units.setdefault(unit, {})
-        for need in graph[path]:
-            other = _unit(need, index, repeat)
-            if other is not None and other != unit:
-                needs[other] = None
-    for needs in list(units.values()):
-        for need in needs:
-            units.setdefault(need, {})
-    return ordered({unit: tuple(needs) for unit, needs in units.items()})[0]
+        if isinstance(index.items[path], Repeat):
+            needs.setdefault(path, {})
+        for scope in around[path]:
+            unit = _unit(path, around[path], scope)
+            needed = needs.setdefault(scope, {}).setdefault(unit, {})
+            for need in graph[path]:
+                if scope in around[need]:
+                    other = _unit(need, around[need], scope)
+                    if other != unit:
+                        needed[other] = None
+    return {
+        scope: ordered({unit: tuple(needed) for unit, needed in units.items()})[0] for scope, units in needs.items()
+    }
 
 
-def _unit(path: ItemPath, index: FormIndex, repeat: ItemPath) -> ItemPath | None:
-    """The item directly in `repeat` that is, or holds, `path`."""
-    if path[: len(repeat)] != repeat or path == repeat:
-        return None
-    inner = [above for above in index.repeats_above(path) if len(above) > len(repeat)]
-    return inner[0] if inner else path
+def _unit(path: ItemPath, around: tuple[ItemPath, ...], scope: ItemPath) -> ItemPath:
+    """The item directly in `scope` that is, or holds, `path`."""
+    at = around.index(scope) + 1
+    return around[at] if at < len(around) else path

@@ -7,6 +7,7 @@ fight for the same characters are counted; and the more there are, the shorter t
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -21,6 +22,8 @@ MAX_RIVALS = 4
 """Open quantifiers over the same characters: work grows with the text's length to this power."""
 MAX_TEXT = {0: 1_000_000, 1: 100_000, 2: 5_000, 3: 300, 4: 100}
 """Rival quantifiers → longest text that is still tried."""
+MAX_WAYS = 10_000
+"""Ways in which short optional parts over the same characters may share a text between them."""
 _OPEN = 16
 """A quantifier that may repeat more often than this counts as open."""
 
@@ -75,7 +78,7 @@ def _read(text: str) -> tuple[re.Pattern[str], int]:
     if tree.state.flags & _FLAGS or "(?P" in text:
         raise PatternError("不支持 (?i) 这类标记", "marks such as (?i) are not supported", "[Aa]")
     _check_nesting(tree)
-    spans = [_characters(item) for item in _open_quantifiers(tree)]
+    spans = [_characters(item) for item in _quantifiers(tree, are_open=True)]
     rivals = max((sum(1 for other in spans if span & other) for span in spans), default=0)
     if rivals > MAX_RIVALS:
         raise PatternError(
@@ -83,7 +86,19 @@ def _read(text: str) -> tuple[re.Pattern[str], int]:
             "the pattern has too many open repeats over the same characters; it might never end",
             r"\d{1,10}",
         )
+    if _ways(tree) > MAX_WAYS:
+        raise PatternError(
+            "正则表达式里可有可无的部分太多（如 a?a?a?…）",
+            "the pattern has too many optional parts, such as a?a?a?…",
+            "a{0,9}",
+        )
     return compiled, rivals
+
+
+def _ways(tree: Any) -> int:
+    """In how many ways the short optional parts that take the same characters could share a text."""
+    spans = [(_characters(token), token[1][1] - token[1][0] + 1) for token in _quantifiers(tree, are_open=False)]
+    return max((math.prod(ways for other, ways in spans if span & other) for span, _ in spans), default=1)
 
 
 _REPEATS = frozenset({_codes.MAX_REPEAT, _codes.MIN_REPEAT})
@@ -104,12 +119,13 @@ def _children(token: tuple[Any, Any]) -> Iterator[Any]:
         yield from (part for part in argument[1:] if part is not None)
 
 
-def _open_quantifiers(sequence: Any) -> Iterator[tuple[Any, Any]]:
+def _quantifiers(sequence: Any, *, are_open: bool) -> Iterator[tuple[Any, Any]]:
+    """Repeats of varying length, the open ones or the short ones."""
     for token in sequence:
-        if token[0] in _REPEATS and token[1][1] > _OPEN:
+        if token[0] in _REPEATS and token[1][0] != token[1][1] and (token[1][1] > _OPEN) is are_open:
             yield token
         for inner in _children(token):
-            yield from _open_quantifiers(inner)
+            yield from _quantifiers(inner, are_open=are_open)
 
 
 def _check_nesting(sequence: Any) -> None:

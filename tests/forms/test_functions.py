@@ -285,7 +285,8 @@ def test_choice_names_speak_the_language_asked_for():
     "pattern",
     [
         r"(a+)+", r"(a*)*b", r"([a-z]+)*\d", r"(a|a)*", r"(a|ab)+", r"(\w+\s?)*", r"(.*)+", r"((a{1,9}){1,9}){1,9}",
-        r"(x+x+)+y", r".*.*.*.*.*z", r"(a)\1", r"[", r"*a", "a" * 2_000, r"(?P<n>a)(?P=n)", r"(?i)a", r"(?P<n>a)", r"a++", r"(?>a)",
+        r"(x+x+)+y", r".*.*.*.*.*z", r"(a)\1", r"[", r"*a", "a" * 2_000, r"(?P<n>a)(?P=n)", r"(?i)a", r"(?P<n>a)",
+        r"a++", r"(?>a)", "a?" * 30 + "a" * 30, r"(a?){30}a{30}",
     ],
 )  # fmt: skip
 def test_patterns_that_might_never_end_are_refused(pattern):
