@@ -89,6 +89,12 @@ def test_a_record_as_it_should_be_has_no_flaw():
     assert evaluation.answers is GOOD
 
 
+def test_a_form_travels_as_json_and_means_the_same_there():
+    arrived = msgspec.json.decode(msgspec.json.encode(VISIT), type=Form)
+    assert arrived == VISIT
+    assert evaluate(arrived, GOOD, now=NOW).flaws == []
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
