@@ -61,7 +61,7 @@ def understand(wire: WireOperation) -> tuple[Registration, Operation[Any]] | Out
     return registration, decoded
 
 
-def path_of(error: msgspec.DecodeError) -> str:
+def path_of(error: Exception) -> str:
     _, found, path = str(error).partition(" - at `")
     return path.rstrip("`") if found else "$"
 

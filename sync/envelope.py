@@ -1,6 +1,7 @@
 """The push envelope, opened: each operation read on its own, so that a bad one is answered beside good ones."""
 
-from datetime import datetime
+import hashlib
+import re
 
 import msgspec
 
@@ -20,6 +21,12 @@ from sync.wire import (
 )
 
 _request = msgspec.json.Decoder(PushRequest)
+_HEX = rb"[0-9a-fA-F]"
+_SURROGATES = re.compile(
+    rb"(\\\\|\\u[dD][89abAB]" + _HEX * 2 + rb"\\u[dD][c-fC-F]" + _HEX * 2 + rb")|\\u[dD][89a-fA-F]" + _HEX * 2
+)
+"""An escaped backslash or a whole pair, which stay; or half a pair."""
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 TOO_LARGE = quarantine("operation.too_large", "单项操作过大", "A single operation is too large")
 
@@ -35,13 +42,20 @@ class Item(msgspec.Struct):
 
 
 def decode_push(body: bytes) -> PushRequest:
-    """The envelope from the request's (decompressed) body; its operations are still raw."""
+    """The envelope from the request's (decompressed) body; its operations are still raw.
+
+    JavaScript writes half a character (a lone surrogate) where a text was cut in the middle of one: it becomes U+FFFD,
+    or the phone could never send what comes behind it.
+    """
     if len(body) > PUSH_BYTES_MAX:
         raise refusal.too_large(f"{PUSH_BYTES_MAX} bytes")
     try:
         return _request.decode(body)
-    except msgspec.DecodeError as error:
-        raise refusal.malformed(path_of(error)) from error
+    except UNREADABLE as error:
+        try:
+            return _request.decode(_SURROGATES.sub(lambda found: found[1] or rb"\ufffd", body))
+        except UNREADABLE:
+            raise refusal.malformed(path_of(error)) from error
 
 
 def read_items(request: PushRequest) -> list[Item]:
@@ -57,25 +71,20 @@ def _read(place: int, body: bytes) -> Item:
         head = OperationHead(wire.id, wire.n, wire.op, wire.target)
         unfit = TOO_LARGE if len(body) > OPERATION_BYTES_MAX else None
         item = Item(head, body, body_hash(wire), wire, unfit)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         item = _read_head(place, body, error)
     if item.head.n < 1:
         raise refusal.malformed(f"$.operations[{place}].n")
     return item
 
 
-def _read_head(place: int, body: bytes, error: msgspec.DecodeError) -> Item:
+def _read_head(place: int, body: bytes, error: Exception) -> Item:
     """An operation whose envelope is wrong can still be answered and kept if its id and number are there."""
     try:
         head = head_decoder.decode(body)
-    except msgspec.DecodeError as fatal:
+    except UNREADABLE as fatal:
         raise refusal.malformed(f"$.operations[{place}]{path_of(fatal).removeprefix('$')}") from fatal
     unfit = quarantine(
         "operation.malformed", "操作格式有误", "The operation is malformed", path=path_of(error), reason=str(error)
     )
-    return Item(head, body, _hash_of_unreadable(head, body), None, unfit)
-
-
-def _hash_of_unreadable(head: OperationHead, body: bytes) -> str:
-    wire = WireOperation(head.id, 0, head.op, head.id, msgspec.Raw(body), datetime.min)
-    return body_hash(wire)
+    return Item(head, body, hashlib.sha256(body).hexdigest()[:32], None, unfit)

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from sync.bulk import among
-from sync.bulk import ids as json_ids
 from sync.feed import FLUSH_ORDER, GrantChange, flush
-from sync.transaction import defer, fetch
+from sync.operations import kind_of
+from sync.transaction import defer, deferred, fetch
 
 
 def person_scope(person: UUID) -> str:
@@ -25,11 +24,15 @@ def revoke(bureau: UUID, person: UUID, scope: str) -> None:
 
 
 async def scopes_of(bureau: UUID, person: UUID) -> set[str]:
-    """The scopes this person holds now; changes of an open transaction count once it has committed."""
+    """The scopes this person holds now, with what the open transaction has granted and revoked."""
     found = await fetch(
         "SELECT scope FROM sync_grant WHERE bureau = $1 AND person = $2 AND revoked IS NULL", [bureau, person]
     )
-    return {row["scope"] for row in found}
+    held = {row["scope"] for row in found}
+    for change in deferred(flush, order=FLUSH_ORDER):
+        if isinstance(change, GrantChange) and (change.bureau, change.person) == (bureau, person):
+            (held.add if change.is_grant else held.discard)(change.scope)
+    return held
 
 
 async def holders_of(bureau: UUID, scope: str) -> set[UUID]:
@@ -40,14 +43,7 @@ async def holders_of(bureau: UUID, scope: str) -> set[UUID]:
     return {row["person"] for row in found}
 
 
-async def visible_ids(bureau: UUID, person: UUID, kind: str, ids: Iterable[UUID]) -> set[UUID]:
-    """Which of these rows are in a scope this person holds, by what has been committed."""
-    found = await fetch(
-        "SELECT DISTINCT sync_feed.id AS id FROM sync_feed JOIN sync_grant"
-        " ON sync_grant.bureau = sync_feed.bureau AND sync_grant.scope = sync_feed.scope"
-        " AND sync_grant.person = $2 AND sync_grant.revoked IS NULL"
-        f" WHERE sync_feed.bureau = $1 AND sync_feed.kind = $3 AND sync_feed.id {among(4)}"
-        " AND sync_feed.op = 'put'",
-        [bureau, person, kind, json_ids(ids)],
-    )
-    return {row["id"] for row in found}
+async def visible_ids(bureau: UUID, person: UUID, kind: str, wanted: Iterable[UUID]) -> set[UUID]:
+    """Which of these rows are in a scope this person holds, as things stand inside this transaction."""
+    held = await scopes_of(bureau, person)
+    return {id for id, scopes in (await kind_of(kind).scopes(bureau, list(wanted))).items() if scopes & held}

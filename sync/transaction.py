@@ -180,6 +180,13 @@ def defer(flush: Flush, item: Any, *, order: int = 0) -> None:
     opened.levels[-1].deferred.setdefault((order, flush), []).append(item)
 
 
+def deferred(flush: Flush, *, order: int = 0) -> list[Any]:
+    """What has been put off for `flush` so far, in the order it was; empty outside a transaction."""
+    opened = current()
+    levels = [] if opened is None else opened.levels
+    return [item for level in levels for item in level.deferred.get((order, flush), ())]
+
+
 def on_commit(callback: Callback) -> None:
     """Call back after the outermost commit (or now, outside a transaction); never after a rollback."""
     opened = current()

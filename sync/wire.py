@@ -5,7 +5,7 @@ An operation that cannot be read must not take its neighbours along, so the push
 
 import hashlib
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,9 @@ PULL_BYTES_MAX = 8 * 1024 * 1024
 KINDS_MAX = 100
 NOTHING = msgspec.Raw(b"")
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
 
 class PushRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Operations in the order of their numbers. `acked` is the highest number whose result the phone has stored,
@@ -26,9 +29,9 @@ class PushRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     device: UUID
     incarnation: str
-    acked: int = 0
+    acked: Count = 0
     operations: list[msgspec.Raw]
-    clock: datetime | None = None
+    clock: Moment | None = None
 
 
 class WireOperation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -39,7 +42,7 @@ class WireOperation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     op: str
     target: UUID
     args: msgspec.Raw
-    at: datetime
+    at: Moment
     base: int | None = None
     was: msgspec.Raw = NOTHING
     prev: UUID | None = None

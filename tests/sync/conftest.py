@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +11,6 @@ import asyncpg
 import pytest
 from toy import NOTE, PIN, WORLD
 
-from sync.configuration import configure
 from sync.engine import make_engine
 from sync.operations import register_kind
 from sync.tables import create_tables
@@ -57,14 +57,15 @@ async def database(database_url: str) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-async def world(database: Any) -> UUID:
+async def world(database: Any, monkeypatch: pytest.MonkeyPatch) -> UUID:
     """A fresh bureau in a database that has the protocol's tables and the toy kinds'."""
     if not MADE:
         for statement in WORLD:
             await execute(statement)
         await create_tables()
         MADE.append(database)
-    configure(secret=b"a secret of the tests only")
+    monkeypatch.setattr("sync.configuration._secret", b"a secret of the tests only")
+    monkeypatch.setattr("sync.configuration._now", lambda: datetime.now(UTC))
     register_kind(NOTE)
     register_kind(PIN)
     return uuid4()

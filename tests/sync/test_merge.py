@@ -10,7 +10,9 @@ values = st.one_of(st.none(), st.booleans(), st.integers(0, 3), st.sampled_from(
 some_fields = st.dictionaries(st.sampled_from(FIELDS), values)
 every_field = st.fixed_dictionaries({field: values for field in FIELDS})
 hands = st.sampled_from(["mine", "theirs"])
-stamps = st.dictionaries(st.sampled_from(FIELDS), st.builds(FieldStamp, st.one_of(st.none(), st.integers(1, 20)), hands))
+stamps = st.dictionaries(
+    st.sampled_from(FIELDS), st.builds(FieldStamp, st.one_of(st.none(), st.integers(1, 20)), hands)
+)
 bases = st.one_of(st.none(), st.integers(0, 20))
 law = settings(max_examples=100, deadline=None)
 

@@ -5,11 +5,10 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy import LI, WANG, add_note, move_note
 
-from sync.configuration import configure
 from sync.cursor import Backfill, Cursor, decode_cursor, encode_cursor, kinds_number
 from sync.devices import DeviceContext, authenticate, enrol, issue_code, list_devices
 from sync.feed import collect_tombstones, rotate_epoch, touch
@@ -341,10 +340,14 @@ cursors = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.fixture(autouse=True)
+def secret(monkeypatch):
+    monkeypatch.setattr("sync.configuration._secret", b"a secret of the tests only")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cursors, st.integers(0, 10_000), st.integers(1, 255))
 def test_rule_15_a_cursor_survives_the_journey_and_no_changed_byte_does(cursor, place, difference):
-    configure(secret=b"a secret of the tests only")
     text = encode_cursor(cursor)
     assert decode_cursor(text) == cursor
     spoiled = list(text)
@@ -354,8 +357,7 @@ def test_rule_15_a_cursor_survives_the_journey_and_no_changed_byte_does(cursor, 
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rule_15_any_text_is_read_as_a_cursor_or_refused(text):
-    configure(secret=b"a secret of the tests only")
     assert decode_cursor(text) is None
     assert kinds_number(None) == 0

@@ -10,7 +10,6 @@ import pytest
 from door import Door, Line
 from toy import LI, WANG, ZHAO, add_note, later
 
-from sync.configuration import configure
 from sync.devices import authenticate, enrol, issue_code, list_devices, revoke_device
 from sync.feed import touch
 from sync.phone import Answered, Offline, Phone
@@ -178,21 +177,18 @@ async def test_rule_4_a_retry_keeps_its_id_and_is_tried_again(town):
     assert {row["status"] for row in stored} == {"applied"}
 
 
-async def test_rule_4_results_are_forgotten_only_when_acknowledged_and_old(town):
+async def test_rule_4_results_are_forgotten_only_when_acknowledged_and_old(town, monkeypatch):
     li = await town.phone()
     note(li, "closed", topic="closed")
     await li.push()
-    configure(now=lambda: datetime.now(UTC) + timedelta(days=46))
-    try:
-        await forget_results(town.bureau)
-        count = "SELECT count(*) AS n FROM sync_operation WHERE bureau = $1 AND result IS NOT NULL"
-        assert (await fetch(count, [town.bureau]))[0]["n"] == 1
-        note(li, "next")
-        await li.push()
-        await forget_results(town.bureau)
-        assert (await fetch(count, [town.bureau]))[0]["n"] == 0
-    finally:
-        configure(now=lambda: datetime.now(UTC))
+    monkeypatch.setattr("sync.configuration._now", lambda: datetime.now(UTC) + timedelta(days=46))
+    await forget_results(town.bureau)
+    count = "SELECT count(*) AS n FROM sync_operation WHERE bureau = $1 AND result IS NOT NULL"
+    assert (await fetch(count, [town.bureau]))[0]["n"] == 1
+    note(li, "next")
+    await li.push()
+    await forget_results(town.bureau)
+    assert (await fetch(count, [town.bureau]))[0]["n"] == 0
 
 
 async def test_rule_2_scenario_24_a_phone_restored_from_a_backup_goes_on_under_a_new_id(town, tmp_path):
@@ -332,6 +328,34 @@ async def test_rule_5_an_operation_that_cannot_be_read_is_answered_and_kept_besi
     assert [(one.status, one.duplicate) for one in again.results] == [("rejected", True)]
 
 
+async def test_rule_5_half_a_character_from_a_cut_text_does_not_stop_the_phone(town):
+    li = await town.phone()
+    context = await authenticate(li.meta("token"))
+    body = envelope(li, operation(n=1, title="@")).replace(b"@", rb"caf\\ud83d \ud83d\ude00 \ud83d")
+    answer = await push(context, decode_push(body))
+    assert [one.status for one in answer.results] == ["applied"]
+    assert set(await town.notes()) == {"caf\\ud83d 😀 \ufffd"}
+    strange = [
+        b'{"op":"note.add\\u0000","args":1e999}',
+        b'{"op":"note.add","args":{"topic":"a","title":"\\u0000"}}',
+    ]
+    for n, text in enumerate(strange, 2):
+        head = f'{{"id":"{uuid4()}","n":{n},"target":"{uuid4()}","at":"2026-03-01T09:00:00Z",'.encode()
+        plain = envelope(li, operation(n=n))
+        raw = plain[: plain.index(b"[") + 1] + head + text[1:] + b"]}"
+        answer = await push(context, decode_push(raw))
+        assert answer.have_n == n
+    for n, hostile in ((4, b'"\xff"'), (5, b"[" * 9_999 + b"]" * 9_999)):
+        body = envelope(li, operation(n=n, title="@")).replace(b'"@"', hostile)
+        if n == 4:
+            answer = await push(context, decode_push(body))
+            assert [one.code for one in answer.results] == ["operation.malformed"]
+        else:
+            with pytest.raises(Refusal) as refused:
+                decode_push(body)
+            assert refused.value.status == 400
+
+
 async def test_rule_6_scenario_19_quarantine_is_seen_by_its_author_and_accepting_releases_what_waits(town):
     li = await town.phone()
     target = note(li, "late work", topic="closed")
@@ -392,17 +416,14 @@ async def test_rule_9_scenario_13_an_operation_without_its_predecessor_is_held_u
     assert await town.notes() == {"shared": "[first][second]"}
 
 
-async def test_rule_9_after_five_days_without_a_predecessor_it_is_applied_and_marked(town):
+async def test_rule_9_after_five_days_without_a_predecessor_it_is_applied_and_marked(town, monkeypatch):
     li = await town.phone()
     target = await town.desk_note("a", "shared")
     li.do("note.comment", target, {"text": "alone"}, prev=uuid4())
     assert await statuses(li) == ["held"]
     assert await release_overdue(town.bureau) == 0
-    configure(now=lambda: datetime.now(UTC) + timedelta(days=5, minutes=1))
-    try:
-        assert await release_overdue(town.bureau) == 1
-    finally:
-        configure(now=lambda: datetime.now(UTC))
+    monkeypatch.setattr("sync.configuration._now", lambda: datetime.now(UTC) + timedelta(days=5, minutes=1))
+    assert await release_overdue(town.bureau) == 1
     assert await town.notes() == {"shared": "[!alone]"}
 
 
@@ -452,6 +473,15 @@ async def test_rule_8_scenario_10_the_same_field_is_a_conflict_until_somebody_re
     assert wang.rows("conflict")[result.conflict_id]["resolution"] == {"title": "agreed"}
     wang.do("conflict.resolve", result.conflict_id, {"set": {}})
     assert [one.code for one in await wang.push()] == ["conflict.resolved"]
+
+
+async def test_rule_8_scenario_14_a_row_made_and_edited_before_the_first_sync_needs_nothing_in_between(town):
+    li = await town.phone()
+    await town.watch("a", LI)
+    target = note(li, "made", local=("note", {"title": "made", "body": ""}))
+    edit(li, target, title="made and edited")
+    assert await statuses(li) == ["applied", "applied"]
+    assert await town.notes() == {"made and edited": ""}
 
 
 async def test_rule_8_scenario_11_the_same_new_value_is_no_conflict(town):
