@@ -1,4 +1,4 @@
-"""What changed between two versions of a questionnaire; 330 lines, because each kind of change is told in two languages.
+"""What changed between two versions of a questionnaire; one file because each kind of change is a sentence in two languages.
 
 Three severities: `safe` (old and new answers mean the same), `changes_meaning` (the same key is asked or computed
 differently: put the versions side by side with care), `breaks_answers` (answers to the old version have no place or no

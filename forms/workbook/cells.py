@@ -206,7 +206,7 @@ def cell_text(value: object) -> str:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, datetime.datetime):
-        return value.date().isoformat() if value.time() == datetime.time() else value.isoformat()
+        return value.date().isoformat() if value.time() == datetime.time.min else value.isoformat()
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
     return str(value).replace("\u00a0", " ").strip()

@@ -35,6 +35,9 @@ class QuestionReader:
         fields = self._fields(line, path, read_only)
         if kind == "calculate" and not line.get("calculation") and not fields["default_expression"]:
             line.complain("form.calculation_missing", "calculation", "没有写计算式", "the calculation is missing")
+        if kind == "background-geopoint" and not line.get("trigger"):
+            zh, en = "要写明哪一题触发定位", "say which question makes the phone note the place"
+            line.complain("form.trigger_missing", "trigger", zh, en, "${name}")
         if kind in ("csv-external", "xml-external"):
             self.choosing.add_file(line, path[-1], f"{path[-1]}.{kind[:3]}", {})
         if kind in ("simserial", "subscriberid"):

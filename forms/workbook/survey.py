@@ -209,7 +209,11 @@ class SurveyReader:
         name = line.get("name")
         if not name and kind == "note":
             return f"generated_note_name_{line.row.number}"
-        if not name and kind == "audit":
+        if kind == "audit":
+            if name not in ("", "audit"):
+                line.complain(
+                    "form.bad_name", "name", "audit 题的题名只能是 audit", "an audit is called audit", "audit"
+                )
             return "audit"
         if not name:
             line.complain("form.name_missing", "name", "这一行没有题名", "this row has no name", "例 / e.g. visit_date")
