@@ -41,7 +41,7 @@ class AddedPerson(Struct, frozen=True):
     id: UUID
     login: str
     one_time_password: str
-    """Shown once; only its hash is kept."""
+    """Shown once; only its hash is kept. Empty for somebody who cannot sign in before getting one."""
 
 
 async def found_bureau(code: str, name: str, region: str = "") -> Actor:
@@ -111,14 +111,15 @@ async def add_unit(actor: Actor, new: NewUnit) -> Unit:
     return unit
 
 
-async def add_person(actor: Actor, new: NewPerson) -> AddedPerson:
-    """Raises `person.exists`, `role.unknown`, `unit.unknown`. The password returned works once, then must be changed."""
+async def add_person(actor: Actor, new: NewPerson, *, with_password: bool = True) -> AddedPerson:
+    """Raises `person.exists`, `role.unknown`, `unit.unknown`. The password returned works once, then must be changed;
+    without one the person signs in once `reset_password` has given them theirs."""
     actor.must("person.write")
     for role in new.roles:
         if role not in ROLES:
             raise refusal("role.unknown", role=role, roles=", ".join(ROLES))
-    password = one_time_password()
-    password_hash = await hash_password(password)
+    password = one_time_password() if with_password else ""
+    password_hash = await hash_password(password) if with_password else ""
     async with transaction():
         unit = await find_unit(actor.bureau, new.unit)
         if await Person.exists().where((Person.bureau == actor.bureau) & (Person.login == new.login)):
@@ -138,6 +139,23 @@ async def add_person(actor: Actor, new: NewPerson) -> AddedPerson:
             await grant_role(actor, person.id, role, unit.id)
         await record_event(actor, "person.add", "person", person.id, {"login": new.login, "roles": list(new.roles)})
     return AddedPerson(person.id, new.login, password)
+
+
+async def reset_password(actor: Actor, login: str) -> AddedPerson:
+    """A new one-time password for somebody who lost theirs, is locked out, or never had one. Until it is changed, open
+    sessions can do nothing but change it. Raises `person.unknown`."""
+    actor.must("person.write")
+    password = one_time_password()
+    password_hash = await hash_password(password)
+    async with transaction():
+        person = await Person.objects().get((Person.bureau == actor.bureau) & (Person.login == login))
+        if person is None or person.disabled_at is not None:
+            raise refusal("person.unknown")
+        person.password_hash, person.must_change_password = password_hash, True
+        person.failures, person.locked_until = 0, None
+        await person.save()
+        await record_event(actor, "person.reset_password", "person", person.id, {})
+    return AddedPerson(person.id, login, password)
 
 
 async def grant_role(actor: Actor, person: UUID, role: str, unit: UUID) -> None:

@@ -6,7 +6,15 @@ import click
 
 from server.console import bureau_option, console_actor, json_option, out, print_json, print_table, run
 from server.migrate import migrate
-from server.people.actions import AddedPerson, NewPerson, NewUnit, add_person, add_unit, found_bureau
+from server.people.actions import (
+    AddedPerson,
+    NewPerson,
+    NewUnit,
+    add_person,
+    add_unit,
+    found_bureau,
+    reset_password,
+)
 from server.people.actor import Actor
 from server.people.roles import ROLES
 from server.people.tables import Person, Unit
@@ -103,6 +111,23 @@ def person_add(
     async def work() -> AddedPerson:
         actor = await console_actor(bureau)
         return await add_person(actor, NewPerson(login=login, name=name, unit=unit_code, roles=roles, phone=phone))
+
+    _show_added(run(work), as_json)
+
+
+@person.command("password")
+@click.argument("login")
+@bureau_option
+@json_option
+def person_password(login: str, bureau: str, as_json: bool) -> None:
+    """Give somebody a new one-time password and print it; a locked account is open again.
+
+    \b
+    Example: qifang person password zhou
+    """
+
+    async def work() -> AddedPerson:
+        return await reset_password(await console_actor(bureau), login)
 
     _show_added(run(work), as_json)
 

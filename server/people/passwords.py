@@ -53,6 +53,11 @@ async def hash_password(password: str) -> str:
 
 
 async def matches(password_hash: str, password: str) -> bool:
+    """False too for an empty hash, after the same work: somebody who has no password yet."""
+    if not password_hash:
+        await hash_password(password)
+        return False
+
     def verify() -> bool:
         try:
             return _hasher.verify(password_hash, password)
