@@ -20,6 +20,7 @@ TABLE_MODULES = [
     "server.campaigns.tables",
     "server.routing.tables",
     "server.issues.tables",
+    "server.callbacks.tables",
 ]
 
 APP_CONFIG = AppConfig(

@@ -314,6 +314,18 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "issue.not_merged": (409, "该事项没有并案", "This issue is not merged"),
     "issue.filter": (422, "筛选条件 {field} 无效:{value}", "The filter {field} does not fit: {value}"),
     # callbacks
+    "callback.incomplete": (422, "回访还缺这些内容:{fields}", "These answers are still missing: {fields}"),
+    "callback.not_due": (409, "事项 {number} 现为“{state}”,不需要回访", "Issue {number} does not wait for a call-back now"),
+    "callback.which": (
+        422,
+        "请用 report 指明回访哪条诉求的企业:{reports}",
+        "Say in `report` whose report this call-back is about: {reports}",
+    ),
+    "callback.waiting": (
+        409,
+        "事项 {number} 还有 {count} 家未回访,不能销号",
+        "Issue {number} still waits for {count} call-backs and cannot be closed",
+    ),
     # tasks
     "task.unknown": (404, "没有这项任务", "No such task"),
     "task.state_unknown": (422, "没有这个状态:{state}。可选:{states}", "No such state: {state}. States: {states}"),

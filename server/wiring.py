@@ -7,6 +7,9 @@ from functools import cache
 from litestar.types import ControllerRouterHandler
 
 from server import moment, phones
+from server.callbacks import handlers as callbacks
+from server.callbacks import phone as callback_operations
+from server.callbacks.actions import guard_closing
 from server.devices import handlers as devices
 from server.enterprises import handlers as enterprises
 from server.enterprises import kinds as enterprise_kinds
@@ -15,6 +18,8 @@ from server.enterprises.merging.actions import follow_merge
 from server.issues import actions as issue_actions
 from server.issues import handlers as issues
 from server.issues.phone import kinds as issue_kinds
+from server.issues.phone import operations as issue_operations
+from server.issues.steps.effects import before_closing
 from server.issues.steps.joining import follow_enterprise_merge as follow_issues_of_merged
 from server.people import handlers as people
 from server.quarantine import handlers as quarantine
@@ -56,6 +61,7 @@ def routers() -> list[ControllerRouterHandler]:
         records.router,
         reports.router,
         issues.router,
+        callbacks.router,
         tasks.router,
         visits.router,
         symposia.router,
@@ -71,6 +77,9 @@ def connect() -> None:
     record_operations.connect()
     report_kinds.connect()
     issue_kinds.connect()
+    issue_operations.connect()
+    callback_operations.connect()
+    before_closing(guard_closing)
     task_kinds.connect()
     visit_kinds.connect()
     symposium_kinds.connect()

@@ -170,7 +170,7 @@ def _turn(runs: dict[str, _Run], clock: Clock, role: str, event: Event) -> None:
     elif role == "resumes":
         run.ended_at = None
     elif run.ended_at is None:
-        run.ended_at = event.at
+        run.ended_at = max(event.at, run.started_at)
 
 
 def _affected() -> dict[str, list[tuple[Clock, str]]]:

@@ -1,0 +1,46 @@
+"""Call-backs: what each reporter answered when asked whether the matter was really settled."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID as Id
+
+from piccolo.columns import UUID, Boolean, Date, Integer, Text, Timestamptz
+from piccolo.table import Table
+
+
+class Callback(Table, tablename="callback"):
+    """One try to reach one reporter of one issue. `turn` counts the redos: after a redo everybody is asked anew.
+
+    `concludes` says that this reporter need not be tried again in this turn: they answered, refused, or could not be
+    reached on enough days."""
+
+    id = UUID(primary_key=True, default=None)
+    bureau = UUID()
+    issue = UUID()
+    report = UUID()
+    turn = Integer()
+    n = Integer()
+    caller = UUID()
+    at = Timestamptz()
+    day = Date()
+    channel = Text()
+    reached = Text()
+    respondent = Text(default="", secret=True)
+    """Personal data: erased with its purpose."""
+    contacted = Text(default="")
+    solved = Text(default="")
+    satisfied = Text(default="")
+    attitude = Integer(null=True, default=None)
+    speed = Integer(null=True, default=None)
+    why_not = Text(default="[]")
+    why_words = Text(default="")
+    subjective = Boolean(default=False)
+    redo = Boolean(default=False)
+    agree_case = Boolean(default=False)
+    words = Text(default="")
+    concludes = Boolean(default=False)
+
+    @classmethod
+    def of_issue(cls, bureau: Id, issue: Id) -> Any:
+        return cls.objects().where(cls.bureau == bureau, cls.issue == issue).order_by(cls.at, cls.id)
