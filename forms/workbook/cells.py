@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterable
 from io import BytesIO
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
 from msgspec import Struct, field
 from openpyxl import load_workbook
@@ -49,21 +50,30 @@ class Workbook(Struct):
     sheets: dict[str, Sheet] = field(default_factory=dict)
 
 
+_DAMAGE = (
+    *(InvalidFileException, zipfile.BadZipFile, zlib.error, ParseError),
+    *(
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        OverflowError,
+        EOFError,
+        OSError,
+        NotImplementedError,
+    ),
+)
+"""How openpyxl fails on parts that are not what they should be; it reads sheets lazily, so anywhere."""
+
+
 def read_workbook(content: bytes, limits: Limits) -> tuple[Workbook | None, list[Complaint]]:
     """The sheets and what is wrong with their cells; no workbook when it is too large or cannot be opened."""
     if hostile := _entities_declared(content):
         return None, [hostile]
     try:
-        book = load_workbook(BytesIO(content), read_only=True, data_only=True, keep_links=False)
-    except (
-        InvalidFileException,
-        zipfile.BadZipFile,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        OSError,
-    ) as error:
+        return _read_sheets(content, limits)
+    except _DAMAGE as error:
         reason = type(error).__name__
         return None, [
             of_file(
@@ -73,6 +83,10 @@ def read_workbook(content: bytes, limits: Limits) -> tuple[Workbook | None, list
                 "在 Excel 或 WPS 中重新保存后再传 / save it again in Excel or WPS and send it again",
             )
         ]
+
+
+def _read_sheets(content: bytes, limits: Limits) -> tuple[Workbook | None, list[Complaint]]:
+    book = load_workbook(BytesIO(content), read_only=True, data_only=True, keep_links=False)
     workbook = Workbook(names=tuple(book.sheetnames))
     complaints: list[Complaint] = []
     budget = limits.cells
@@ -87,10 +101,10 @@ def read_workbook(content: bytes, limits: Limits) -> tuple[Workbook | None, list
         if reader.stopped:
             return None, complaints
     complaints += _merged_cells(book, content)
-    broken = {(complaint.where.row, complaint.where.column) for complaint in complaints}
-    complaints += [
-        one for one in _formulas_without_values(content, workbook) if (one.where.row, one.where.column) not in broken
-    ]
+    broken = {(one.where.sheet, one.where.row, one.where.column) for one in complaints}
+    for one in _formulas_without_values(content, workbook):
+        if (one.where.sheet, one.where.row, one.where.column) not in broken:
+            complaints.append(one)
     return workbook, complaints
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import struct
 import zipfile
 from io import BytesIO
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from forms.conversion import run
+from forms.workbook.build import build
 from forms.workbook.cells import read_workbook
 from forms.workbook.door import MIB, USUAL, Limits, examine
 from forms.xlsform import WorkbookRefused, convert
+from tests.forms.conftest import WORKBOOKS
 
 GOOD = {
     "survey": [["type", "name", "label"], ["text", "a", "A"]],
@@ -227,3 +232,30 @@ def test_the_converter_sees_nothing_of_our_environment(monkeypatch: pytest.Monke
     monkeypatch.setenv("PYTHONSTARTUP", "/nowhere")
     monkeypatch.setenv("TMPDIR", "/nowhere")
     assert convert(saved(workbook(GOOD)), file_name="x.xlsx").form.id == "f"
+
+
+SPOIL = st.tuples(
+    st.floats(0, 1),
+    st.sampled_from([b"", b"<", b">", b'"', b"99999999999", b"-1", b"\xff", b"<v/>"]),
+    st.integers(0, 60),
+)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(sorted(WORKBOOKS.glob("*.xlsx"))), st.floats(0, 1), st.lists(SPOIL, min_size=1, max_size=4))
+def test_a_workbook_spoiled_anywhere_inside_is_refused_or_read_but_never_breaks_the_reader(
+    path: Path, part: float, spoils: list[tuple[float, bytes, int]]
+) -> None:
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    name = list(parts)[int(part * (len(parts) - 1))]
+    data = parts[name]
+    for place, new, removed in spoils:
+        at = int(place * len(data))
+        data = data[:at] + new + data[at + removed :]
+    content = zipped({**parts, name: data})
+    complaints = examine(content, "form.xlsx", USUAL)
+    if not complaints:
+        outcome = build(content, {}, USUAL)
+        assert (outcome.form is None) == bool(outcome.complaints)
