@@ -6,10 +6,14 @@ from functools import cache
 
 from litestar.types import ControllerRouterHandler
 
-from server import moment, phones
+from server import lists, moment, phones
 from server.callbacks import handlers as callbacks
 from server.callbacks import phone as callback_operations
 from server.callbacks.actions import guard_closing
+from server.campaigns import filling
+from server.campaigns import handlers as campaigns
+from server.campaigns import kinds as slot_kinds
+from server.campaigns.links import handlers as links
 from server.devices import handlers as devices
 from server.enterprises import handlers as enterprises
 from server.enterprises import kinds as enterprise_kinds
@@ -22,6 +26,7 @@ from server.issues.phone import operations as issue_operations
 from server.issues.steps.effects import before_closing
 from server.issues.steps.joining import follow_enterprise_merge as follow_issues_of_merged
 from server.people import handlers as people
+from server.people import kinds as people_kinds
 from server.quarantine import handlers as quarantine
 from server.questionnaires import handlers as questionnaires
 from server.questionnaires import kinds as questionnaire_kinds
@@ -65,12 +70,16 @@ def routers() -> list[ControllerRouterHandler]:
         tasks.router,
         visits.router,
         symposia.router,
+        campaigns.router,
+        links.router,
+        links.public,
     ]
 
 
 @cache
 def connect() -> None:
     """Registers kinds, operations and followers; once per process, for the server, the console and the tests alike."""
+    people_kinds.connect()
     enterprise_kinds.connect()
     questionnaire_kinds.connect()
     routing_kinds.connect()
@@ -83,13 +92,17 @@ def connect() -> None:
     task_kinds.connect()
     visit_kinds.connect()
     symposium_kinds.connect()
+    slot_kinds.connect()
+    lists.connect()
     on_filed(issue_actions.follow_reports)
     on_submitted(follow_records)
     on_submitted(task_actions.follow_visit_records)
     on_submitted(visit_following.follow_visit_records)
     on_submitted(symposium_following.follow_symposium_records)
+    on_submitted(filling.follow_records)
     follow_merge(follow_issues_of_merged)
     follow_merge(task_actions.follow_enterprise_merge)
     follow_merge(visit_following.follow_enterprise_merge)
     follow_merge(symposium_following.follow_enterprise_merge)
+    follow_merge(filling.follow_enterprise_merge)
     configure(secret=read_secret(settings), now=moment.now)

@@ -9,10 +9,12 @@ from msgspec import Struct
 from server.audit.actions import record_event
 from server.moment import now
 from server.people.actor import Actor, system_of
+from server.people.kinds import NAME_KIND, NAMES_SCOPE
 from server.people.passwords import hash_password, one_time_password
 from server.people.roles import HANDLER, ROLES
 from server.people.tables import Bureau, Person, RoleGrant, Unit
 from server.refusals import refusal
+from sync.feed import touch
 from sync.identity import new_id
 from sync.scopes import grant
 from sync.transaction import transaction
@@ -137,6 +139,7 @@ async def add_person(actor: Actor, new: NewPerson, *, with_password: bool = True
         await person.save()
         for role in new.roles:
             await grant_role(actor, person.id, role, unit.id)
+        touch(actor.bureau, NAME_KIND, person.id)
         await record_event(actor, "person.add", "person", person.id, {"login": new.login, "roles": list(new.roles)})
     return AddedPerson(person.id, new.login, password)
 
@@ -167,7 +170,7 @@ async def grant_role(actor: Actor, person: UUID, role: str, unit: UUID) -> None:
         await RoleGrant(id=new_id(), bureau=actor.bureau, person=person, role=role, unit=unit, granted_at=now()).save()
 
 
-REFERENCE_SCOPES = ("reference:forms", "reference:enterprises", "reference:taxonomy")
+REFERENCE_SCOPES = ("reference:forms", "reference:enterprises", "reference:taxonomy", NAMES_SCOPE)
 
 
 def phone_scopes(role: str, unit: UUID) -> tuple[str, ...]:

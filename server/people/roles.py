@@ -17,7 +17,7 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "device.use", "enterprise.read", "enterprise.patch", "form.read", "record.submit", "record.amend", "record.read",
             "visit.plan", "visit.read", "symposium.record", "task.do", "report.read", "issue.read", "issue.note", "issue.wait",
-            "issue.withdraw", "issue.resolve_on_site", "issue.call_back", "campaign.read", "file.upload", "file.read",
+            "issue.withdraw", "issue.resolve_on_site", "issue.call_back", "campaign.read", "campaign.ask", "file.upload", "file.read",
         }
     ),
     DISPATCHER: frozenset(
@@ -47,7 +47,7 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "enterprise.read", "enterprise.write", "enterprise.import", "enterprise.assign", "form.read", "record.read",
             "record.review", "report.read", "report.file", "report.link", "issue.read", "issue.note", "issue.supervise", "issue.extend",
-            "issue.merge", "routing.read", "routing.write", "campaign.read", "campaign.run", "visit.read",
+            "issue.merge", "routing.read", "routing.write", "campaign.read", "campaign.run", "campaign.ask", "visit.read",
             "symposium.record", "task.read", "person.read", "device.enrol", "device.revoke", "quarantine.judge", "audit.read",
             "file.upload", "file.read",
         }

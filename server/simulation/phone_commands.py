@@ -176,7 +176,7 @@ def fill_in(
         if firm is not None and "enterprise" not in given and any(item.name == "enterprise" for item in form.children):
             given["enterprise"] = str(firm)
         moment = one.clock()
-        lists = {"enterprises": _enterprise_list(one)}
+        lists = lists_of(one)
         filled = fill(form, given, now=moment, lists=lists)
         flaws = evaluate(form, filled, now=moment, lists=lists).flaws
         attachments = [_attach(one, chosen, path) for path in photos]
@@ -223,10 +223,18 @@ def _find_enterprise(one: Phone, wanted: str) -> UUID:
     raise click.ClickException(f"the phone knows no enterprise {wanted}; pull first")
 
 
-def _enterprise_list(one: Phone) -> list[dict[str, str]]:
-    """The choices of `select_one_from_file enterprises.csv`, as the phone has them."""
-    rows = one.rows("enterprise_name").items()
-    return [{"name": str(id), "label": row["name"], "credit_code": row.get("credit_code") or ""} for id, row in rows]
+def lists_of(one: Phone) -> dict[str, list[dict[str, str]]]:
+    """What forms choose from files the server does not publish with them: the phone's own rows, in the columns of those files."""
+    labels = {"enterprises": "enterprise_name", "people": "person_name", "issues": "issue", "campaigns": "slot"}
+    lists = {name: [_choice(id, row) for id, row in one.rows(kind).items()] for name, kind in labels.items()}
+    lists["campaigns"] = [{"name": row["campaign"], "label": row["campaign_name"]} for row in one.rows("slot").values()]
+    return lists
+
+
+def _choice(id: UUID, row: dict[str, Any]) -> dict[str, str]:
+    columns = {name: str(value) for name, value in row.items() if isinstance(value, str | int | float)}
+    label = f"{row['number']} {row['title']}" if "number" in row else row.get("name", "")
+    return columns | {"name": str(id), "label": label, "unit": str(row.get("lead_name") or row.get("unit") or "")}
 
 
 @phone.command("do")
