@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from server.campaigns import commands as campaigns
 from server.console import out, print_json, run
 from server.devices import commands as devices
 from server.enterprises import commands as enterprises
+from server.issues import commands as issues
 from server.keeping import commands as keeping
 from server.migrate import migrate as run_migrations
 from server.people import commands as people
@@ -78,6 +80,7 @@ main.add_command(enterprises.enterprise)
 main.add_command(devices.device)
 main.add_command(questionnaires.form)
 main.add_command(routing.routing)
+main.add_command(issues.issue)
 main.add_command(api)
 main.add_command(phone)
 for command in (keeping.backup, keeping.restore, keeping.doctor):
@@ -85,3 +88,4 @@ for command in (keeping.backup, keeping.restore, keeping.doctor):
 
 if __name__ == "__main__":
     main()
+main.add_command(campaigns.campaign)

@@ -1,0 +1,107 @@
+"""`qifang issue …`."""
+
+from __future__ import annotations
+
+import click
+
+from server.console import bureau_option, console_actor, json_option, out, print_json, print_table, run
+from server.issues.actions import move_issue
+from server.issues.fields import Dispatch
+from server.issues.queue.detail import IssueOut, show_issue
+from server.issues.queue.listing import Queue, Wanted, list_queue
+
+
+@click.group()
+def issue() -> None:
+    """The follow-up queue."""
+
+
+@issue.command("list")
+@click.option("--state", default="open", show_default=True, help="A state, open or all.")
+@click.option("--unit", default="", help="Code of a unit that leads or helps.")
+@click.option("--overdue", is_flag=True)
+@click.option("--limit", default=50, show_default=True)
+@bureau_option
+@json_option
+def issue_list(state: str, unit: str, overdue: bool, limit: int, bureau: str, as_json: bool) -> None:
+    """Show the queue, what is due first on top.
+
+    \b
+    Example: qifang issue list --overdue
+    """
+
+    async def work() -> Queue:
+        actor = await console_actor(bureau)
+        return await list_queue(actor, Wanted(state=state, unit=unit, overdue=overdue), limit=limit)
+
+    queue = run(work)
+    if as_json:
+        print_json(queue)
+        return
+    rows = [
+        (line.number, line.state_zh, line.title[:40], line.category, _day(line.next_due), line.next_clock)
+        for line in queue.items
+    ]
+    count = f"{queue.count}" if queue.count_is_exact else f"{queue.count - 1}+"
+    print_table(
+        f"{count} issues", ["number", "state", "title", "category", "due", "clock"], rows, "The queue is empty."
+    )
+
+
+@issue.command("show")
+@click.argument("number")
+@bureau_option
+@json_option
+def issue_show(number: str, bureau: str, as_json: bool) -> None:
+    """Show one issue: its dates with their reasons, its timeline.
+
+    \b
+    Example: qifang issue show 东湖-2026-000001
+    """
+
+    async def work() -> IssueOut:
+        return await show_issue(await console_actor(bureau), number)
+
+    shown = run(work)
+    if as_json:
+        print_json(shown)
+        return
+    out.print(f"{shown.number}  {shown.state_zh} {shown.state_en}  {shown.title}")
+    print_table(
+        "", ["clock", "state", "day", "why"], [(due.zh, due.state, due.day, due.why_zh) for due in shown.dues], ""
+    )
+    print_table(
+        "",
+        ["n", "at", "verb", "person", "to"],
+        [(e.n, f"{e.at:%Y-%m-%d %H:%M}", e.verb_zh, e.person_name, e.target) for e in shown.events],
+        "",
+    )
+
+
+@issue.command("dispatch")
+@click.argument("number")
+@click.option("--lead", default="", help="Code of the unit; the routing matrix decides when left out.")
+@click.option("--co", multiple=True, help="Code of a unit that helps; may be repeated.")
+@bureau_option
+@json_option
+def issue_dispatch(number: str, lead: str, co: tuple[str, ...], bureau: str, as_json: bool) -> None:
+    """Send an issue to a unit.
+
+    \b
+    Example: qifang issue dispatch 东湖-2026-000001 --lead finance
+    """
+
+    async def work() -> IssueOut:
+        actor = await console_actor(bureau)
+        moved = await move_issue(actor, number, "dispatch", Dispatch(lead=lead, co=list(co)))
+        return await show_issue(actor, moved.id)
+
+    shown = run(work)
+    if as_json:
+        print_json(shown)
+    else:
+        out.print(f"{shown.number} → {shown.lead}, due {_day(shown.next_due)} ({shown.next_clock})")
+
+
+def _day(moment: object) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment is not None else ""
