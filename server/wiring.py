@@ -19,6 +19,7 @@ from server.enterprises import handlers as enterprises
 from server.enterprises import kinds as enterprise_kinds
 from server.enterprises.lists import handlers as enterprise_lists
 from server.enterprises.merging.actions import follow_merge
+from server.files import handlers as files
 from server.issues import actions as issue_actions
 from server.issues import handlers as issues
 from server.issues.phone import kinds as issue_kinds
@@ -59,6 +60,7 @@ def routers() -> list[ControllerRouterHandler]:
         devices.router,
         phones.router,
         quarantine.router,
+        files.router,
         enterprises.router,
         enterprise_lists.router,
         questionnaires.router,

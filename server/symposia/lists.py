@@ -70,19 +70,21 @@ async def show_symposium(actor: Actor, symposium: UUID) -> SymposiumWhole:
     actor.must("symposium.record" if not actor.is_bureau_wide("record.read") else "record.read")
     row = await find_symposium(actor, symposium)
     helpers = await SymposiumHelper.select(SymposiumHelper.person).where(SymposiumHelper.symposium == row.id)
-    present = await Attendance.select(Attendance.enterprise).where(
-        Attendance.bureau == actor.bureau, Attendance.symposium == row.id, Attendance.excused.eq(False)
+    rows = await Attendance.select(Attendance.enterprise, Attendance.excused).where(
+        Attendance.bureau == actor.bureau, Attendance.symposium == row.id
     )
+    present = {one["enterprise"] for one in rows if not one["excused"]} - {None}
+    excused = {one["enterprise"] for one in rows if one["excused"]} - {None}
     whole = {field: getattr(row, field) for field in SymposiumOut.__struct_fields__}
     return SymposiumWhole(
         **whole,
         helpers=sorted(helper["person"] for helper in helpers),
-        attended=len(present),
-        enterprises=await _outcomes(actor, row, {one["enterprise"] for one in present} - {None}),
+        attended=sum(not one["excused"] for one in rows),
+        enterprises=await _outcomes(actor, row, present, excused),
     )
 
 
-async def _outcomes(actor: Actor, symposium: Symposium, present: set[UUID]) -> list[Outcome]:
+async def _outcomes(actor: Actor, symposium: Symposium, present: set[UUID], excused: set[UUID]) -> list[Outcome]:
     invitations = await SymposiumInvitation.select(SymposiumInvitation.enterprise).where(
         SymposiumInvitation.symposium == symposium.id
     )
@@ -93,7 +95,7 @@ async def _outcomes(actor: Actor, symposium: Symposium, present: set[UUID]) -> l
             Report.bureau == actor.bureau, Report.record == symposium.record, Report.enterprise.is_not_null()
         )
         reports = Counter(row["enterprise"] for row in said)
-    concerned = list(present | invited | set(reports))
+    concerned = list(present | excused | invited | set(reports))
     names = await Enterprise.select(Enterprise.id, Enterprise.name).where(
         Enterprise.bureau == actor.bureau, Enterprise.id.is_in(concerned)
     ) if concerned else []  # fmt: skip

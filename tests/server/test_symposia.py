@@ -93,7 +93,9 @@ async def test_three_phones_sign_people_in_and_the_rows_come_together_by_their_i
     sign(third, symposium, "赵行长", kind="bank", unit="江西银行东湖支行")
     for device in (first, second, third):
         await device.sync()
-    sign(third, symposium, "胡总", row=hu, enterprise=one, phone="13800000001", post="总经理")  # the same row, corrected
+    sign(
+        third, symposium, "胡总", row=hu, enterprise=one, phone="13800000001", post="总经理"
+    )  # the same row, corrected
     await third.sync()
     await first.sync()
     rows = await attendance(donghu.zhou, symposium)
@@ -139,7 +141,9 @@ async def test_the_record_brings_the_sign_in_together_and_problems_stay_with_the
     assert merged["胡总"]["differences"] == {"post": "厂长"}
     whole = await show(donghu.zhou, symposium)
     assert (whole["state"], whole["record"], whole["attended"]) == ("closed", str(record), 3)
-    assert {(line["enterprise"], line["invited"], line["signed_in"], line["reports"]) for line in whole["enterprises"]} == {
+    assert {
+        (line["enterprise"], line["invited"], line["signed_in"], line["reports"]) for line in whole["enterprises"]
+    } == {
         (str(one), False, True, 1),
         (str(two), False, True, 1),
         (str(three), True, False, 1),
@@ -205,7 +209,9 @@ async def test_only_those_who_record_help_or_oversee_see_a_meeting(donghu):
     helped = await donghu.zhou.client.post(f"/v1/symposia/{symposium}/helpers", json={"persons": [str(donghu.he.id)]})
     assert helped.json() == {"count": 1}
     assert (await donghu.he.client.get(f"/v1/symposia/{symposium}/attendance")).status_code == 200
-    assert (await donghu.lin.client.post("/v1/symposia", json={"title": "x", "starts_at": START.isoformat()})).status_code == 403
+    assert (
+        await donghu.lin.client.post("/v1/symposia", json={"title": "x", "starts_at": START.isoformat()})
+    ).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -247,11 +253,16 @@ def test_a_row_of_the_answers_means_the_same_row_id_first_and_the_same_person_se
 def test_what_the_answers_leave_open_is_no_difference():
     row = signed("胡总", "某厂", kind="firm", post="总经理", phone="", mode="present", excused=False)
     assert differences(row, Entry(kind="firm", name="胡总")) == {}
-    assert differences(row, Entry(kind="firm", name="胡总", post="厂长", phone="139")) == {"post": "厂长", "phone": "139"}
+    assert differences(row, Entry(kind="firm", name="胡总", post="厂长", phone="139")) == {
+        "post": "厂长",
+        "phone": "139",
+    }
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.dictionaries(st.sampled_from(["att_name", "att_enterprise", "_id", "att_leave"]), st.text(max_size=5))))
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["att_name", "att_enterprise", "_id", "att_leave"]), st.text(max_size=5)))
+)
 def test_any_answers_can_be_read_and_rows_never_share_an_id(rows):
     found = recorded_rows(new_id(), {"attendance": rows})
     assert len(found) == len(rows)

@@ -1,0 +1,187 @@
+"""Reading a campaign: its rounds, the board of one round, who has not answered, one slot with all that came for it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from server.campaigns.actions import find_campaign, find_round, find_slot
+from server.campaigns.board.rate import Rates, Tally, rates
+from server.campaigns.rules import Population, ValidityRule, is_over, last_day
+from server.campaigns.tables import CLOSED, OPEN, SLOT_STATES, Campaign, Round, Slot, SlotRecord
+from server.moment import today
+from server.paging import Page, check_limit, mark, read_mark
+from server.people.actor import Actor
+from server.questionnaires.tables import FormVersion
+from server.refusals import refusal
+from sync.transaction import fetch
+
+
+class RoundOut(Struct, frozen=True, kw_only=True):
+    n: int
+    form: str
+    version: str
+    opens_on: date
+    closes_on: date
+    last_day: date
+    """The last day of late answers."""
+    state: str
+    """planned, open or closed; a round past its last day reads closed whether or not somebody closed it."""
+    targets: int
+    frozen_at: datetime | None
+    population: Population
+    validity: ValidityRule
+
+
+class CampaignOut(Struct, frozen=True, kw_only=True):
+    id: UUID
+    name: str
+    created_at: datetime
+    rounds: list[RoundOut]
+
+
+class Board(Struct, frozen=True, kw_only=True):
+    campaign: UUID
+    name: str
+    round: RoundOut
+    rates: Rates
+    duplicates: int
+    """Valid records for slots that were filled already."""
+    invalid: int
+    """Records that did not have what the round asks for."""
+    after_close: int
+    """Records that came when the round was over."""
+
+
+class SlotLine(Struct, frozen=True, kw_only=True):
+    id: UUID
+    enterprise: UUID
+    name: str
+    """As the registry said when the list was frozen."""
+    code: str
+    state: str
+    via: str
+    late: bool
+    filled_at: datetime | None
+    record: UUID | None
+    reason: str
+
+
+class SlotRecordOut(Struct, frozen=True, kw_only=True):
+    record: UUID
+    via: str
+    standing: str
+    received_at: datetime
+
+
+class SlotWhole(SlotLine, frozen=True, kw_only=True):
+    frozen: dict[str, Any]
+    records: list[SlotRecordOut]
+
+
+async def list_campaigns(actor: Actor, *, after: str, limit: int) -> Page[CampaignOut]:
+    """The newest first."""
+    actor.must("campaign.read")
+    limit = check_limit(limit)
+    query = Campaign.visible_to(actor)
+    if after:
+        query = query.where(Campaign.id < read_mark(after, tuple[UUID])[0])
+    found = await query.order_by(Campaign.id, ascending=False).limit(limit + 1)
+    rows = found[:limit]
+    items = [await campaign_out(row) for row in rows]
+    return Page(items, mark(rows[-1].id) if len(found) > limit else None)
+
+
+async def show_campaign(actor: Actor, campaign: UUID) -> CampaignOut:
+    actor.must("campaign.read")
+    return await campaign_out(await find_campaign(actor, campaign))
+
+
+async def campaign_out(row: Campaign) -> CampaignOut:
+    rounds = await Round.objects().where(Round.bureau == row.bureau, Round.campaign == row.id).order_by(Round.n)
+    return CampaignOut(
+        id=row.id, name=row.name, created_at=row.created_at, rounds=[await round_out(one) for one in rounds]
+    )
+
+
+async def round_out(row: Round) -> RoundOut:
+    version = await FormVersion.select(FormVersion.version).where(FormVersion.id == row.form_version).first()
+    return RoundOut(
+        n=row.n,
+        form=row.form_id,
+        version=version["version"] if version else "",
+        opens_on=row.opens_on,
+        closes_on=row.closes_on,
+        last_day=last_day(row),
+        state=CLOSED if row.state == OPEN and is_over(row, today()) else row.state,
+        targets=row.targets,
+        frozen_at=row.frozen_at,
+        population=msgspec.json.decode(row.population, type=Population),
+        validity=msgspec.json.decode(row.validity, type=ValidityRule),
+    )
+
+
+async def show_board(actor: Actor, campaign: UUID, n: int) -> Board:
+    """Figures of the whole round, whoever asks: they name nobody. Raw SQL: two counts over an index."""
+    actor.must("campaign.read")
+    owner = await find_campaign(actor, campaign)
+    row = await find_round(actor, campaign, n)
+    tallies = await fetch(
+        "SELECT state, via, late, COUNT(*) AS count FROM slot WHERE bureau = $1 AND round = $2 GROUP BY state, via, late",
+        [actor.bureau, row.id],
+    )
+    extra = await fetch(
+        "SELECT slot_record.standing, COUNT(*) AS count FROM slot_record JOIN slot ON slot.id = slot_record.slot"
+        " WHERE slot.bureau = $1 AND slot.round = $2 GROUP BY slot_record.standing",
+        [actor.bureau, row.id],
+    )
+    standing = {one["standing"]: one["count"] for one in extra}
+    return Board(
+        campaign=campaign,
+        name=owner.name,
+        round=await round_out(row),
+        rates=rates(Tally(one["state"], one["via"], bool(one["late"]), one["count"]) for one in tallies),
+        duplicates=standing.get("duplicate", 0),
+        invalid=standing.get("invalid", 0),
+        after_close=standing.get("after_close", 0),
+    )
+
+
+async def list_slots(actor: Actor, campaign: UUID, n: int, *, state: str, after: str, limit: int) -> Page[SlotLine]:
+    """By name. A commissioner sees the slots of enterprises in their own care."""
+    actor.must("campaign.read")
+    if state and state not in SLOT_STATES:
+        raise refusal("slot.state_unknown", state=state, states=", ".join(SLOT_STATES))
+    row = await find_round(actor, campaign, n)
+    limit = check_limit(limit)
+    query = Slot.visible_to(actor).where(Slot.round == row.id)
+    if state:
+        query = query.where(Slot.state == state)
+    if after:
+        name, last = read_mark(after, tuple[str, UUID])
+        query = query.where((Slot.name > name) | ((Slot.name == name) & (Slot.id > last)))
+    found = await query.order_by(Slot.name, Slot.id).limit(limit + 1)
+    slots = found[:limit]
+    return Page([slot_line(slot) for slot in slots], mark(slots[-1].name, slots[-1].id) if len(found) > limit else None)
+
+
+def slot_line(slot: Slot) -> SlotLine:
+    return SlotLine(**{field: getattr(slot, field) for field in SlotLine.__struct_fields__})
+
+
+async def show_slot(actor: Actor, slot: UUID) -> SlotWhole:
+    actor.must("campaign.read")
+    row = await find_slot(actor, slot)
+    records = await SlotRecord.objects().where(SlotRecord.slot == row.id).order_by(SlotRecord.received_at)
+    return SlotWhole(
+        **{field: getattr(row, field) for field in SlotLine.__struct_fields__},
+        frozen=msgspec.json.decode(row.frozen),
+        records=[
+            SlotRecordOut(record=one.record, via=one.via, standing=one.standing, received_at=one.received_at)
+            for one in records
+        ],
+    )

@@ -1,0 +1,115 @@
+"""A submitted record finds its slot: the first valid one fills it, the others are kept beside it and shown."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+
+import sync.feed
+from server.audit.actions import record_event
+from server.campaigns.actions import SLOT_KIND
+from server.campaigns.rules import ValidityRule, is_over, is_valid, standing_of
+from server.campaigns.tables import DESK, FILLED, FIRST, INVALID, LINK, PLANNED, VISIT, Round, Slot, SlotRecord
+from server.enterprises.actions import resolve_enterprise
+from server.moment import now
+from server.people.actor import Actor
+from server.records.submission import SubmittedRecord
+from server.settings import settings
+from sync.identity import named_id
+from sync.transaction import transaction
+
+WAYS = {"link": LINK, "desk": DESK}
+"""Origin of a record → way of answering; whatever else was filled in on a visit or by phone."""
+
+
+async def follow_records(system: Actor, records: list[SubmittedRecord]) -> None:
+    """Follower of submitted and amended records, in their transaction."""
+    rounds = await _rounds(system.bureau, {record.form_id for record in records})
+    if not rounds:
+        return
+    async with transaction():
+        for record in records:
+            if record.enterprise is not None:
+                await _take_in(system, rounds, record, record.enterprise)
+
+
+async def follow_enterprise_merge(system: Actor, old: UUID, into: UUID) -> None:
+    """Follower of a merge: the slot goes along, unless the firm it became has one of its own in the round."""
+    for slot in await Slot.objects().where(Slot.bureau == system.bureau, Slot.enterprise == old):
+        if not await Slot.exists().where(Slot.round == slot.round, Slot.enterprise == into):
+            await Slot.update({Slot.enterprise: into}).where(Slot.id == slot.id)
+            sync.feed.touch(system.bureau, SLOT_KIND, slot.id)
+
+
+async def _rounds(bureau: UUID, forms: set[str]) -> dict[UUID, Round]:
+    """Every round of these forms that was ever opened, the one that ends first in front."""
+    found = await Round.objects().where(
+        Round.bureau == bureau, Round.form_id.is_in(sorted(forms)), Round.state.not_in([PLANNED])
+    )
+    return {row.id: row for row in sorted(found, key=lambda row: (row.closes_on, row.id))}
+
+
+async def _take_in(system: Actor, rounds: dict[UUID, Round], record: SubmittedRecord, enterprise: UUID) -> None:
+    found = await resolve_enterprise(system.bureau, enterprise)
+    if found is None:
+        return
+    slot = await _slot_of(system.bureau, rounds, record, found.id)
+    if slot is None:
+        return
+    row = rounds[slot.round]
+    valid = is_valid(msgspec.json.decode(row.validity, type=ValidityRule), record.judgement.flaws)
+    standing = standing_of(
+        row, received_on=_day_of(record.received_at), is_answer_valid=valid, is_filled=slot.state == FILLED
+    )
+    known = await SlotRecord.objects().get((SlotRecord.slot == slot.id) & (SlotRecord.record == record.id))
+    via = WAYS.get(record.origin, VISIT)
+    if known is None:
+        known = SlotRecord(
+            id=named_id("slot record", slot.id, record.id),
+            bureau=system.bureau,
+            slot=slot.id,
+            record=record.id,
+            via=via,
+            received_at=record.received_at,
+        )
+    elif known.standing != INVALID:
+        return  # what an amendment changes in a record that counts, or does not, is seen in the record
+    known.standing = standing
+    await known.save()
+    if standing == FIRST:
+        slot.state, slot.record, slot.via, slot.filled_at = FILLED, record.id, via, now()
+        slot.late, slot.reason = _answered_on(record) > row.closes_on, ""
+        await slot.save()
+        await record_event(system, "slot.fill", SLOT_KIND, slot.id, {"record": str(record.id), "via": via})
+    sync.feed.touch(system.bureau, SLOT_KIND, slot.id)
+
+
+async def _slot_of(bureau: UUID, rounds: dict[UUID, Round], record: SubmittedRecord, enterprise: UUID) -> Slot | None:
+    """The slot the record names; else that of the campaign it names; else one of any round open now, first one that is
+    still to be filled. A record filled in before a round opened says nothing about it."""
+    day = _answered_on(record)
+    slots = [
+        slot
+        for slot in await Slot.objects().where(Slot.bureau == bureau, Slot.enterprise == enterprise)
+        if slot.round in rounds and day >= rounds[slot.round].opens_on
+    ]
+    if record.slot is not None:
+        return next((slot for slot in slots if slot.id == record.slot), None)
+    if record.campaign is not None:
+        slots = [slot for slot in slots if rounds[slot.round].campaign == record.campaign]
+    else:
+        slots = [slot for slot in slots if not is_over(rounds[slot.round], _day_of(record.received_at))]
+    order = list(rounds)
+    slots.sort(key=lambda slot: (slot.state == FILLED, order.index(slot.round)))
+    return slots[0] if slots else None
+
+
+def _answered_on(record: SubmittedRecord) -> date:
+    """The day it was filled in, as far as the device's clock can be believed."""
+    return _day_of(record.received_at if record.clock_suspect else record.collected_at)
+
+
+def _day_of(moment: datetime) -> date:
+    return moment.astimezone(settings.timezone).date()

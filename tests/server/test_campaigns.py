@@ -1,0 +1,437 @@
+"""One round of a campaign: a frozen list, slots filled by visit and by link, who declined, and the rate."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from server.campaigns.board.rate import Tally, rates
+from server.campaigns.links.allowance import Allowance
+from server.campaigns.links.prefill import prefill
+from server.campaigns.links.token import make_token, read_token
+from server.campaigns.rules import ValidityRule, is_valid
+from tests.server.fieldwork import enterprises, phone, publish, submit, visit_answers
+
+pytestmark = pytest.mark.anyio
+NOW = datetime.now(UTC)
+TODAY = NOW.date()
+
+
+def day(offset: int) -> str:
+    return (TODAY + timedelta(days=offset)).isoformat()
+
+
+async def create(donghu: Any, population: dict[str, Any], **more: Any) -> dict[str, Any]:
+    body = {
+        "name": "四季度走访月",
+        "form": "visit_record",
+        "opens_on": day(-1),
+        "closes_on": day(10),
+        "population": population,
+        **more,
+    }
+    answer = await donghu.sun.client.post("/v1/campaigns", json=body)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def opened(donghu: Any, population: dict[str, Any], **more: Any) -> str:
+    campaign = (await create(donghu, population, **more))["id"]
+    answer = await donghu.sun.client.post(f"/v1/campaigns/{campaign}/rounds/1/open")
+    assert answer.status_code == 200, answer.text
+    return campaign
+
+
+async def board(donghu: Any, campaign: str) -> dict[str, Any]:
+    answer = await donghu.sun.client.get(f"/v1/campaigns/{campaign}/rounds/1")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def slots(member: Any, campaign: str, **query: str) -> list[dict[str, Any]]:
+    answer = await member.client.get(f"/v1/campaigns/{campaign}/rounds/1/slots", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["items"]
+
+
+async def links(donghu: Any, campaign: str) -> dict[UUID, str]:
+    """Enterprise → path of its link."""
+    answer = await donghu.sun.client.post(f"/v1/campaigns/{campaign}/rounds/1/links")
+    assert answer.status_code == 200, answer.text
+    return {UUID(one["enterprise"]): "/c/" + one["url"].rsplit("/", 1)[1] for one in answer.json()["items"]}
+
+
+async def visit(donghu: Any, version: str, enterprise: UUID, device: Any = None, **more: Any) -> UUID:
+    device = device or await phone(donghu, donghu.zhou)
+    record = submit(device, "visit_record", version, visit_answers(enterprise, day(0)), enterprise=enterprise, **more)
+    await device.sync()
+    return record
+
+
+async def test_a_frozen_list_of_six_two_by_visit_two_by_link_one_declined(donghu):
+    six = await enterprises(donghu, 6)
+    version = await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one) for one in six]})
+    device = await phone(donghu, donghu.zhou)
+    for enterprise in six[:2]:
+        await visit(donghu, version, enterprise, device)
+    paths = await links(donghu, campaign)
+    assert sorted(paths) == sorted(six[2:])
+    for enterprise in six[2:4]:
+        sent = await donghu.door.post(paths[enterprise], json={"answers": visit_answers(enterprise, day(0))})
+        assert (sent.status_code, sent.json()["standing"]) == (200, "first"), sent.text
+    declined = await donghu.door.post(f"{paths[six[4]]}/refusal", json={"reason": "近期停产"})
+    assert declined.status_code == 204
+    assert (await board(donghu, campaign))["rates"] == {
+        "targets": 6,
+        "filled": 4,
+        "filled_by": {"visit": 2, "link": 2, "desk": 0},
+        "late": 0,
+        "refused": 1,
+        "unreachable": 0,
+        "open": 1,
+        "response_rate": 0.667,
+    }
+    (silent,) = await slots(donghu.sun, campaign, state="open")
+    assert silent["enterprise"] == str(six[5])
+    (refused,) = await slots(donghu.sun, campaign, state="refused")
+    assert refused["reason"] == "近期停产"
+
+
+async def test_the_list_stays_as_it_was_when_the_registry_moves_on(donghu):
+    from server.enterprises.actions import NewEnterprise, add_enterprise, change_enterprise
+
+    six = await enterprises(donghu, 6)
+    await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"where": {"regions": ["3601"]}})
+    await change_enterprise(donghu.system, six[0], {"name": "改名后的公司", "region": "360103", "status": "closed"})
+    await add_enterprise(donghu.system, NewEnterprise(name="后来的公司", region="360102"))
+    found = await slots(donghu.sun, campaign)
+    assert len(found) == 6
+    first = next(one for one in found if one["enterprise"] == str(six[0]))
+    assert first["name"] == "东湖精工仪表"
+    frozen = (await donghu.sun.client.get(f"/v1/slots/{first['id']}")).json()["frozen"]
+    assert (frozen["region"], frozen["status"], frozen["commissioners"]) == ("360102", "active", [str(donghu.zhou.id)])
+    again = await donghu.sun.client.post(f"/v1/campaigns/{campaign}/rounds/1/open")
+    assert (again.status_code, again.json()["code"]) == (409, "round.opened")
+
+
+async def test_a_form_whose_approval_has_ended_may_not_open_a_round(donghu):
+    from server.questionnaires.tables import FormVersion
+
+    (one,) = await enterprises(donghu, 1)
+    await publish(donghu, "visit_record")
+    campaign = (await create(donghu, {"enterprises": [str(one)]}))["id"]
+    await FormVersion.update({FormVersion.valid_until: TODAY - timedelta(days=2)}, force=True)
+    refused = await donghu.sun.client.post(f"/v1/campaigns/{campaign}/rounds/1/open")
+    assert (refused.status_code, refused.json()["code"]) == (409, "round.form_expired")
+    assert refused.json()["details"]["valid_until"] == day(-2)
+    assert await slots(donghu.sun, campaign) == []
+    await FormVersion.update({FormVersion.valid_until: TODAY + timedelta(days=5)}, force=True)
+    answer = await donghu.sun.client.post(f"/v1/campaigns/{campaign}/rounds/1/open")
+    assert [warning["code"] for warning in answer.json()["warnings"]] == ["round.form_expires"]
+
+
+async def test_the_first_valid_record_fills_the_slot_and_the_second_is_kept_as_a_duplicate(donghu):
+    (one,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]})
+    path = (await links(donghu, campaign))[one]
+    first = await visit(donghu, version, one)
+    sent = await donghu.door.post(path, json={"answers": visit_answers(one, day(0))})
+    assert (sent.status_code, sent.json()["standing"]) == (200, "duplicate")
+    (slot,) = await slots(donghu.sun, campaign)
+    assert (slot["state"], slot["via"], slot["record"]) == ("filled", "visit", str(first))
+    whole = (await donghu.sun.client.get(f"/v1/slots/{slot['id']}")).json()
+    assert [(one["record"], one["standing"], one["via"]) for one in whole["records"]] == [
+        (str(first), "first", "visit"),
+        (sent.json()["record"], "duplicate", "link"),
+    ]
+    assert (await board(donghu, campaign))["duplicates"] == 1
+    declined = await donghu.door.post(f"{path}/refusal", json={"reason": "不想再填"})
+    assert (declined.status_code, declined.json()["code"]) == (409, "slot.filled")
+
+
+async def test_a_record_with_too_much_left_open_does_not_count_until_it_is_amended(donghu):
+    (one,) = await enterprises(donghu, 1)
+    await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]}, validity={"missing_max": 3, "errors_max": 10})
+    path = (await links(donghu, campaign))[one]
+    poor = await donghu.door.post(path, json={"answers": {"in_registry": "yes", "enterprise": str(one)}})
+    assert (poor.status_code, poor.json()["standing"]) == (200, "invalid"), poor.text
+    assert poor.json()["errors"] > 3
+    assert (await board(donghu, campaign))["invalid"] == 1
+    better = await donghu.door.post(path, json={"answers": visit_answers(one, day(0))})
+    assert better.json()["standing"] == "first"
+    assert better.json()["record"] == poor.json()["record"]
+    shown = await board(donghu, campaign)
+    assert (shown["rates"]["filled"], shown["invalid"]) == (1, 0)
+
+
+async def test_sending_again_through_a_link_amends_and_the_same_again_changes_nothing(donghu):
+    (one,) = await enterprises(donghu, 1)
+    await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]})
+    path = (await links(donghu, campaign))[one]
+    answers = visit_answers(one, day(0))
+    sent = [
+        (await donghu.door.post(path, json={"answers": one})).json()
+        for one in (answers, answers, {**answers, "channel": "video"}, answers)
+    ]
+    assert {one["record"] for one in sent} == {sent[0]["record"]}
+    from server.records.tables import Record, RecordVersion
+
+    record = await Record.objects().get(Record.id == UUID(sent[0]["record"]))
+    assert (record.versions, record.origin, record.state) == (3, "link", "amended")
+    assert await RecordVersion.count().where(RecordVersion.record == record.id) == 3
+
+
+async def test_a_link_opens_one_slot_and_what_is_known_only_with_the_credit_code(donghu):
+    one, two = await enterprises(donghu, 2)
+    await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one), str(two)]})
+    path = (await links(donghu, campaign))[one]
+    page = await donghu.door.get(path)
+    assert page.status_code == 200, page.text
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["referrer-policy"] == "no-referrer"
+    shown = page.json()
+    assert (shown["enterprise"], shown["campaign"], shown["state"]) == ("东湖精工仪表", "四季度走访月", "open")
+    assert shown["form"]["id"] == "visit_record"
+    assert "走访" in shown["notice"]["zh"]
+    assert (shown["prefill"], shown["prefill_locked"]) == ({}, True)
+    wrong = await donghu.door.post(f"{path}/prefill", json={"code_end": "ZZZZ"})
+    assert (wrong.status_code, wrong.json()["code"]) == (403, "link.code_wrong")
+    code = next(slot["code"] for slot in await slots(donghu.sun, campaign) if slot["enterprise"] == str(one))
+    known = (await donghu.door.post(f"{path}/prefill", json={"code_end": code[-4:].lower()})).json()
+    assert (known["prefill"]["enterprise"], known["prefill_locked"]) == (str(one), False)
+
+
+async def test_a_forged_revoked_or_ended_link_opens_nothing(donghu):
+    from server.campaigns.tables import Round
+
+    (one,) = await enterprises(donghu, 1)
+    await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]})
+    path = (await links(donghu, campaign))[one]
+    assert (await links(donghu, campaign))[one] == path
+    turned = path[:-1] + ("a" if path[-1] != "a" else "b")
+    for forged in (turned, path.upper().replace("/C/", "/c/"), "/c/short"):
+        answer = await donghu.door.get(forged)
+        assert (answer.status_code, answer.json()["code"]) == (404, "link.unknown")
+    (slot,) = await slots(donghu.sun, campaign)
+    assert (await donghu.sun.client.post(f"/v1/slots/{slot['id']}/link/revocation")).status_code == 204
+    assert (await donghu.door.get(path)).json()["code"] == "link.unknown"
+    renewed = (await donghu.zhou.client.post(f"/v1/slots/{slot['id']}/link")).json()
+    path = "/c/" + renewed["url"].rsplit("/", 1)[1]
+    assert (await donghu.door.get(path)).status_code == 200
+    await Round.update({Round.closes_on: TODAY - timedelta(days=9), Round.grace_days: 3}, force=True)
+    ended = await donghu.door.post(path, json={"answers": {}})
+    assert (ended.status_code, ended.json()["code"]) == (410, "link.expired")
+
+
+async def test_a_link_may_be_asked_only_so_often(donghu):
+    from server.campaigns.links.actions import allowance
+
+    (one,) = await enterprises(donghu, 1)
+    await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]})
+    path = (await links(donghu, campaign))[one]
+    codes = [(await donghu.door.get(path)).status_code for _ in range(allowance().per_minute)]
+    assert set(codes) == {200}
+    over = await donghu.door.get(path)
+    assert (over.status_code, over.json()["code"]) == (429, "link.too_often")
+    assert int(over.headers["retry-after"]) >= 1
+
+
+async def test_phones_show_who_is_still_to_be_asked_until_the_round_closes(donghu):
+    one, two = await enterprises(donghu, 2)
+    version = await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one), str(two)]})
+    device = await phone(donghu, donghu.zhou)
+    await device.sync()
+    asked = {body["enterprise"]: (body["state"], body["closes_on"]) for body in device.rows("slot").values()}
+    assert asked == {str(one): ("open", day(10)), str(two): ("open", day(10))}
+    await visit(donghu, version, one, device)
+    states = {body["enterprise"]: body["state"] for body in device.rows("slot").values()}
+    assert states == {str(one): "filled", str(two): "open"}
+    closed = await donghu.sun.client.post(f"/v1/campaigns/{campaign}/rounds/1/close")
+    assert closed.json()["state"] == "closed"
+    await device.sync()
+    assert device.rows("slot") == {}
+
+
+async def test_after_the_close_a_record_is_kept_beside_its_slot_and_fills_nothing(donghu):
+    (one,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]})
+    await donghu.sun.client.post(f"/v1/campaigns/{campaign}/rounds/1/close")
+    await visit(donghu, version, one, campaign=campaign)
+    shown = await board(donghu, campaign)
+    assert (shown["rates"]["filled"], shown["after_close"]) == (0, 1)
+
+
+async def test_an_answer_after_the_last_day_counts_as_late_within_the_days_of_grace(donghu):
+    (one,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]}, opens_on=day(-20), closes_on=day(-2), grace_days=5)
+    await visit(donghu, version, one)
+    assert (await board(donghu, campaign))["rates"]["late"] == 1
+
+
+async def test_an_answer_filled_in_offline_in_time_is_not_late_though_it_comes_later(donghu):
+    (one,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]}, opens_on=day(-20), closes_on=day(-2), grace_days=5)
+    await visit(donghu, version, one, filled_at=NOW - timedelta(days=4))
+    shown = (await board(donghu, campaign))["rates"]
+    assert (shown["filled"], shown["late"]) == (1, 0)
+
+
+async def test_who_could_not_be_reached_is_noted_by_the_commissioner_and_may_answer_after_all(donghu):
+    (one,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]})
+    (slot,) = await slots(donghu.zhou, campaign)
+    body = {"state": "unreachable", "reason": "三次无人接听"}
+    marked = await donghu.zhou.client.post(f"/v1/slots/{slot['id']}/mark", json=body)
+    assert marked.json()["state"] == "unreachable"
+    wrong = await donghu.zhou.client.post(f"/v1/slots/{slot['id']}/mark", json={"state": "filled"})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "slot.state_unknown")
+    await visit(donghu, version, one)
+    (slot,) = await slots(donghu.zhou, campaign)
+    assert (slot["state"], slot["reason"]) == ("filled", "")
+
+
+async def test_a_commissioner_sees_the_slots_in_their_own_care_and_strangers_may_not_run_campaigns(donghu):
+    from server.enterprises.actions import NewEnterprise, add_enterprise
+
+    (mine,) = await enterprises(donghu, 1)
+    other = await add_enterprise(donghu.system, NewEnterprise(name="别人负责的企业"))
+    await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(mine), str(other.id)]})
+    assert [slot["enterprise"] for slot in await slots(donghu.zhou, campaign)] == [str(mine)]
+    hidden = next(slot for slot in await slots(donghu.sun, campaign) if slot["enterprise"] == str(other.id))
+    refused = await donghu.zhou.client.get(f"/v1/slots/{hidden['id']}")
+    assert (refused.status_code, refused.json()["code"]) == (404, "slot.unknown")
+    refused = await donghu.zhou.client.post(f"/v1/campaigns/{campaign}/rounds/1/close")
+    assert (refused.status_code, refused.json()["details"]) == (403, {"permission": "campaign.run"})
+    assert (await donghu.he.client.get("/v1/campaigns")).status_code == 403
+
+
+async def test_a_pool_is_asked_as_it_stands_on_the_day(donghu):
+    from server.enterprises.dossier.actions import enter_pool
+
+    three = await enterprises(donghu, 3)
+    await publish(donghu, "visit_record")
+    for enterprise in three[:2]:
+        await enter_pool(donghu.system, enterprise, "专精特新培育库")
+    campaign = await opened(donghu, {"pool": "专精特新培育库"})
+    assert {slot["enterprise"] for slot in await slots(donghu.sun, campaign)} == {str(one) for one in three[:2]}
+
+
+@pytest.mark.parametrize(
+    ("population", "status", "code"),
+    [
+        ({}, 422, "round.population"),
+        ({"pool": "x", "codes": ["y"]}, 422, "round.population"),
+        ({"pool": "没有的库"}, 422, "round.nobody"),
+        ({"codes": ["LS360102000999"]}, 422, "round.enterprises_unknown"),
+        ({"enterprises": [str(uuid4())]}, 422, "round.enterprises_unknown"),
+        ({"where": {"regions": ["99"]}}, 422, "round.nobody"),
+        ({"colour": "red"}, 400, "request.malformed"),
+    ],
+)
+async def test_a_list_that_cannot_be_is_refused_and_nothing_is_opened(donghu, population, status, code):
+    await publish(donghu, "visit_record")
+    body = {"name": "x", "form": "visit_record", "opens_on": day(0), "closes_on": day(1), "population": population}
+    made = await donghu.sun.client.post("/v1/campaigns", json=body)
+    if made.status_code == 201:
+        made = await donghu.sun.client.post(f"/v1/campaigns/{made.json()['id']}/rounds/1/open")
+    assert (made.status_code, made.json()["code"]) == (status, code)
+
+
+SECRET = bytes(range(32))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.uuids(), st.integers(0, 2**32 - 1), st.integers(0, 63), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))
+def test_a_token_tells_its_link_and_its_end_and_no_changed_one_is_believed(link, seconds, place, sign):
+    expires = datetime.fromtimestamp(seconds, UTC)
+    token = make_token(SECRET, link, expires)
+    assert set(token) <= set("abcdefghijklmnopqrstuvwxyz234567")
+    told = read_token(SECRET, token)
+    assert (told.link, told.expires_at) == (link, expires)
+    changed = token[:place] + sign + token[place + 1 :]
+    assert changed == token or read_token(SECRET, changed) is None
+    assert read_token(b"another secret of this length...", token) is None
+
+
+@given(st.lists(st.tuples(st.sampled_from(["open", "filled", "refused", "unreachable"]), st.integers(0, 9))))
+def test_every_slot_is_counted_once_and_no_rate_is_told_of_fewer_than_five(pairs):
+    found = rates(Tally(state, "visit" if state == "filled" else "", False, count) for state, count in pairs)
+    assert found.filled + found.refused + found.unreachable + found.open == found.targets
+    assert (found.response_rate is None) == (found.targets < 5)
+    assert found.response_rate is None or found.response_rate == round(found.filled / found.targets, 3)
+
+
+@given(st.integers(0, 8), st.integers(0, 8), st.one_of(st.none(), st.integers(0, 5)))
+def test_the_validity_rule_counts_missing_answers_apart_from_other_errors(missing, errors, most):
+    flaws = [SimpleNamespace(code="missing", level="error")] * missing
+    flaws += [SimpleNamespace(code="constraint", level="error")] * errors
+    flaws += [SimpleNamespace(code="advise", level="advise")]
+    assert is_valid(ValidityRule(missing_max=most), flaws) == (most is None or missing <= most)
+    assert is_valid(ValidityRule(errors_max=most), flaws) == (most is None or errors <= most)
+
+
+@given(st.lists(st.integers(0, 200), max_size=60), st.integers(1, 5))
+def test_no_minute_ever_sees_more_than_is_allowed(gaps, per_minute):
+    allowance, moment, taken = Allowance(per_minute), NOW, []
+    for gap in gaps:
+        moment += timedelta(seconds=gap)
+        if allowance.take("x", moment) == 0:
+            taken.append(moment)
+    for at in taken:
+        assert sum(at <= other < at + timedelta(minutes=1) for other in taken) <= per_minute
+
+
+def test_prefill_takes_from_the_dossier_the_last_answers_and_the_form_itself():
+    from forms.definition import ChoiceList, Form, Group, Question, Repeat, Source
+
+    at = Source("survey", 1)
+
+    def asked(name: str, *path: str, **more: Any) -> Question:
+        return Question(name=name, path=(*path, name), type="text", source=at, **more)
+
+    form = Form(
+        id="f",
+        version="1",
+        title={},
+        children=(
+            asked("enterprise", list_name="firms"),
+            asked("address", prefill="registry:address"),
+            asked("year", prefill="const:2026"),
+            Group(
+                name="people",
+                path=("people",),
+                source=at,
+                children=(asked("staff", "people"), asked("last_staff", "people", prefill="last:staff")),
+            ),
+            Repeat(
+                name="hosts", path=("hosts",), source=at, children=(asked("name", "hosts", prefill="registry:name"),)
+            ),
+        ),
+        lists={"firms": ChoiceList(name="firms", file="enterprises.csv")},
+    )
+    found = prefill(form, "e-1", {"address": "阳明路22号", "name": "甲"}, {"people": {"staff": 40}})
+    assert found == {
+        "enterprise": "e-1",
+        "address": "阳明路22号",
+        "year": "2026",
+        "people": {"last_staff": 40},
+    }
+    assert prefill(form, "e-1", {}, {"people": "odd"}) == {"enterprise": "e-1", "year": "2026"}
