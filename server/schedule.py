@@ -12,6 +12,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from msgspec import Struct
 
+from server.files.actions import end_expired_uploads
 from server.moment import now
 from server.quarantine.actions import release_overdue
 from server.sessions.actions import forget_old_rows
@@ -34,6 +35,7 @@ class Job(Struct, frozen=True):
 
 JOBS = (
     Job("forget_old_rows", "17 3 * * *", forget_old_rows),
+    Job("end_expired_uploads", "37 3 * * *", end_expired_uploads),
     Job("release_overdue", "*/10 * * * *", release_overdue),
 )
 

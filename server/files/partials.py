@@ -1,0 +1,85 @@
+"""Files on their way: one partial file per upload, whose length is the truth about how much has come."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import os
+from collections.abc import AsyncIterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+from uuid import UUID
+
+from server.refusals import refusal
+from server.settings import settings
+
+PIECE_BYTES = 256 * 1024
+"""How much is gathered before it is written, and read at a time: what one upload costs in memory."""
+HASHES = ("sha1", "sha256")
+
+
+def folder() -> Path:
+    return settings.data_folder / "uploads"
+
+
+def path_of(upload: UUID) -> Path:
+    return folder() / str(upload)
+
+
+def size_of(upload: UUID) -> int:
+    try:
+        return path_of(upload).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def drop(upload: UUID) -> None:
+    path_of(upload).unlink(missing_ok=True)
+
+
+@contextmanager
+def opened_alone(upload: UUID) -> Iterator[IO[bytes]]:
+    """The partial file, for one writer of all processes; a retry that races the slow original gets `file.busy`."""
+    folder().mkdir(parents=True, exist_ok=True)
+    with path_of(upload).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise refusal("file.busy") from None
+        yield file
+
+
+async def append(file: IO[bytes], pieces: AsyncIterable[bytes], room: int, digest: str = "") -> bytes:
+    """Writes what comes, also of a stream that breaks off, and answers its hash (`digest` is one of HASHES, or none).
+
+    Raises `file.past_end` when more comes than there is room for; nothing beyond is written.
+    """
+    hashing = hashlib.new(digest, usedforsecurity=False) if digest else None
+    gathered = bytearray()
+    try:
+        async for piece in pieces:
+            room -= len(piece)
+            if room < 0:
+                raise refusal("file.past_end")
+            gathered += piece
+            if hashing is not None:
+                hashing.update(piece)
+            if len(gathered) >= PIECE_BYTES:
+                full, gathered = gathered, bytearray()
+                await asyncio.to_thread(file.write, full)
+    finally:
+        # Synchronous on purpose: a request that is being cancelled may not wait for a thread.
+        file.write(gathered)
+        file.flush()
+    return hashing.digest() if hashing is not None else b""
+
+
+def finish(upload: UUID) -> tuple[str, bytes]:
+    """Forces the bytes to the disk; answers their SHA-256 (hex) and the head of the file."""
+    with path_of(upload).open("rb") as file:
+        os.fsync(file.fileno())
+        head = file.read(4096)
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest(), head

@@ -1,0 +1,342 @@
+"""Files over tus, as a phone on a bad line sends them; and what comes out again is never a page."""
+
+import base64
+import hashlib
+import os
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from sync.identity import new_id
+
+pytestmark = pytest.mark.anyio
+
+PHOTO = b"\xff\xd8\xff\xe0" + os.urandom(300_000)
+TUS = {"Tus-Resumable": "1.0.0"}
+PART = {**TUS, "Content-Type": "application/offset+octet-stream"}
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def packed(**told: str) -> str:
+    return ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in told.items())
+
+
+def announce(content: bytes, **told: str) -> dict[str, str]:
+    return {**TUS, "Upload-Length": str(len(content)), "Upload-Metadata": packed(sha256=sha256(content), **told)}
+
+
+async def begin(member, content: bytes = PHOTO, **told: str) -> str:
+    id = told.pop("id", str(new_id()))
+    answer = await member.client.post("/files", headers=announce(content, id=id, **told))
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["location"].endswith(f"/files/{id}")
+    return f"/files/{id}"
+
+
+async def send(member, path: str, content: bytes, offset: int = 0, **headers: str):
+    return await member.client.patch(path, content=content, headers={**PART, "Upload-Offset": str(offset), **headers})
+
+
+async def offset_of(member, path: str) -> int:
+    answer = await member.client.head(path, headers=TUS)
+    assert answer.status_code == 200
+    return int(answer.headers["upload-offset"])
+
+
+async def test_a_photo_in_three_parts_is_stored_and_comes_back_as_it_was(donghu):
+    path = await begin(donghu.zhou, name="合影.jpg")
+    for start in range(0, len(PHOTO), 100_002):
+        answer = await send(donghu.zhou, path, PHOTO[start : start + 100_002], start)
+        assert (answer.status_code, answer.headers["tus-resumable"]) == (204, "1.0.0")
+    assert int(answer.headers["upload-offset"]) == len(PHOTO)
+    got = await donghu.zhou.client.get(f"/v1{path}")
+    assert (got.status_code, sha256(got.content)) == (200, sha256(PHOTO))
+    assert got.headers["content-type"] == "image/jpeg"
+    assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''%E5%90%88%E5%BD%B1.jpg"
+    assert (got.headers["x-content-type-options"], "sandbox" in got.headers["content-security-policy"]) == (
+        "nosniff",
+        True,
+    )
+
+
+async def test_the_server_says_what_it_speaks_to_anybody(donghu):
+    answer = await donghu.door.options("/files")
+    assert answer.status_code == 204
+    assert answer.headers["tus-version"] == "1.0.0"
+    assert set(answer.headers["tus-extension"].split(",")) >= {
+        "creation",
+        "creation-with-upload",
+        "checksum",
+        "expiration",
+    }
+    assert int(answer.headers["tus-max-size"]) > 0
+    assert answer.headers["tus-checksum-algorithm"] == "sha1,sha256"
+    assert (await donghu.door.head("/files/" + str(new_id()), headers=TUS)).status_code == 401
+
+
+async def test_the_first_bytes_may_come_with_the_announcement(donghu):
+    id = str(new_id())
+    headers = {**announce(PHOTO, id=id), "Content-Type": PART["Content-Type"]}
+    first = await donghu.zhou.client.post("/files", headers=headers, content=PHOTO[:1000])
+    assert (first.status_code, first.headers["upload-offset"]) == (201, "1000")
+    again = await donghu.zhou.client.post("/files", headers=headers, content=PHOTO[:1000])
+    assert (again.status_code, again.headers["upload-offset"]) == (201, "1000")
+    assert (await send(donghu.zhou, f"/files/{id}", PHOTO[1000:], 1000)).status_code == 204
+    whole = await donghu.zhou.client.post("/files", headers=headers, content=PHOTO)
+    assert (whole.status_code, whole.headers["upload-offset"]) == (201, str(len(PHOTO)))
+
+
+async def test_a_lost_answer_to_the_announcement_costs_nothing(donghu):
+    id = str(new_id())
+    assert await begin(donghu.zhou, id=id) == await begin(donghu.zhou, id=id)
+    other = await donghu.zhou.client.post("/files", headers=announce(b"other", id=id))
+    assert (other.status_code, other.json()["code"]) == (409, "file.id_reused")
+    taken = await donghu.he.client.post("/files", headers=announce(PHOTO, id=id))
+    assert (taken.status_code, taken.json()["code"]) == (409, "file.id_taken")
+
+
+async def test_a_cut_part_keeps_what_came_and_one_percent_is_sent_again(donghu):
+    from server.app import app
+
+    path = await begin(donghu.zhou)
+    cut = [
+        {"type": "http.request", "body": PHOTO[:200_000], "more_body": True},
+        {"type": "http.request", "body": PHOTO[200_000:297_000], "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    token = donghu.zhou.client.headers["authorization"]
+    headers = {**PART, "Upload-Offset": "0", "Content-Length": str(len(PHOTO)), "Authorization": token}
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "PATCH",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("qifang.test", 80),
+        "state": {},
+    }
+    messages = iter(cut)
+
+    async def receive():
+        return next(messages, {"type": "http.disconnect"})
+
+    async def drop(_):
+        return None
+
+    await app(scope, receive, drop)
+    assert await offset_of(donghu.zhou, path) == 297_000
+    assert (await send(donghu.zhou, path, PHOTO[297_000:], 297_000)).status_code == 204
+    assert (await donghu.zhou.client.get(f"/v1{path}")).content == PHOTO
+
+
+async def test_a_wrong_offset_is_409_and_says_where_to_go_on(donghu):
+    path = await begin(donghu.zhou)
+    await send(donghu.zhou, path, PHOTO[:10])
+    for offset in (0, 11, 10**9):
+        answer = await send(donghu.zhou, path, b"x", offset)
+        assert (answer.status_code, answer.json()["details"]["offset"]) == (409, 10)
+    missing = await donghu.zhou.client.patch(path, content=b"x", headers=PART)
+    assert (missing.status_code, missing.json()["code"]) == (409, "file.offset")
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+async def test_a_part_whose_checksum_does_not_fit_is_460_and_leaves_nothing(donghu, algorithm):
+    path = await begin(donghu.zhou)
+    digest = base64.b64encode(hashlib.new(algorithm, PHOTO[:1000]).digest()).decode()
+    wrong = await send(donghu.zhou, path, PHOTO[1:1001], **{"Upload-Checksum": f"{algorithm} {digest}"})
+    assert (wrong.status_code, wrong.json()["code"]) == (460, "file.checksum")
+    assert await offset_of(donghu.zhou, path) == 0
+    right = await send(donghu.zhou, path, PHOTO[:1000], **{"Upload-Checksum": f"{algorithm} {digest}"})
+    assert (right.status_code, right.headers["upload-offset"]) == (204, "1000")
+    odd = await send(donghu.zhou, path, b"x", 1000, **{"Upload-Checksum": "md5 eHg="})
+    assert (odd.status_code, odd.json()["code"]) == (400, "file.checksum_algorithm")
+
+
+async def test_a_whole_file_that_does_not_fit_is_corrupt_and_begins_again(donghu):
+    from server.files.actions import files_of
+
+    record = str(new_id())
+    path = await begin(donghu.zhou, record=record)
+    damaged = await send(donghu.zhou, path, PHOTO[:-1] + bytes([PHOTO[-1] ^ 1]))
+    assert (damaged.status_code, damaged.json()["code"]) == (460, "file.corrupt")
+    assert [state.state for state in await files_of(donghu.bureau, UUID(record))] == ["corrupt"]
+    assert (await donghu.zhou.client.get(f"/v1{path}")).json()["code"] == "file.not_stored"
+    assert await offset_of(donghu.zhou, path) == 0
+    assert (await send(donghu.zhou, path, PHOTO)).status_code == 204
+    assert [state.state for state in await files_of(donghu.bureau, UUID(record))] == ["stored"]
+
+
+async def test_a_record_lists_its_files_also_those_that_never_came(donghu):
+    from server.files.actions import files_of
+
+    record, never = new_id(), new_id()
+    stored, pending = await begin(donghu.zhou, record=str(record)), await begin(donghu.zhou, record=str(record))
+    await send(donghu.zhou, stored, PHOTO)
+    await send(donghu.zhou, pending, PHOTO[:5])
+    named = [UUID(stored[7:]), UUID(pending[7:]), never]
+    states = {str(state.id): (state.state, state.offset) for state in await files_of(donghu.bureau, record, named)}
+    assert states == {stored[7:]: ("stored", len(PHOTO)), pending[7:]: ("pending", 5), str(never): ("missing", 0)}
+    listed = (await donghu.sun.client.get("/v1/files", params={"record": str(record)})).json()
+    assert sorted(state["state"] for state in listed) == ["pending", "stored"]
+
+
+async def test_a_stored_file_is_never_overwritten_and_the_same_bytes_lie_once(donghu):
+    from server.settings import settings
+
+    paths = [await begin(donghu.zhou), await begin(donghu.he)]
+    for member, path in zip((donghu.zhou, donghu.he), paths, strict=True):
+        assert (await send(member, path, PHOTO)).status_code == 204
+    late = await send(donghu.zhou, paths[0], b"x", 0)
+    assert (late.status_code, late.json()["code"]) == (409, "file.offset")
+    digest = sha256(PHOTO)
+    assert [path.name for path in (settings.data_folder / "files" / digest[:2] / digest[2:4]).iterdir()] == [digest]
+    assert not list((settings.data_folder / "uploads").glob(f"{paths[0][7:]}*"))
+
+
+async def test_only_its_maker_and_bureau_wide_readers_reach_a_file(donghu):
+    path = await begin(donghu.zhou)
+    await send(donghu.zhou, path, PHOTO)
+    for member, status in (
+        (donghu.zhou, 200),
+        (donghu.sun, 200),
+        (donghu.lin, 200),
+        (donghu.he, 404),
+        (donghu.chen, 403),
+    ):
+        assert (await member.client.get(f"/v1{path}")).status_code == status, member.login
+    assert (await donghu.he.client.head(path, headers=TUS)).status_code == 404
+    assert (await send(donghu.he, path, b"x")).status_code == 404
+    assert (await donghu.door.get(f"/v1{path}")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [
+        (b"<!doctype html><script>alert(1)</script>", "application/octet-stream"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg" onload="x"/>', "application/octet-stream"),
+        (b'<?xml version="1.0"?><x/>', "application/octet-stream"),
+        (b"MZ\x90\x00" + bytes(60), "application/octet-stream"),
+        (b"\x7fELF" + bytes(60), "application/octet-stream"),
+        (b"#!/bin/sh\nrm -rf /\n", "application/octet-stream"),
+        (b"plain words, \xe4\xb8\xad\xe6\x96\x87\n", "text/plain"),
+        (b"%PDF-1.7 x", "application/pdf"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(20), "image/png"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
+        (bytes(4) + b"ftypheic" + bytes(20), "image/heic"),
+        (b"", "application/octet-stream"),
+    ],
+)
+async def test_a_file_is_what_its_bytes_say_and_never_a_page(donghu, content, media_type):
+    path = await begin(donghu.zhou, content, name="harmless.jpg", filetype="image/jpeg")
+    if content:
+        assert (await send(donghu.zhou, path, content)).status_code == 204
+    got = await donghu.zhou.client.get(f"/v1{path}")
+    assert (got.status_code, got.headers["content-type"].partition(";")[0], got.content) == (200, media_type, content)
+    assert got.headers["content-disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"Upload-Length": "5"}, 412, "file.version"),
+        ({"Upload-Length": "5", "Tus-Resumable": "0.2.2"}, 412, "file.version"),
+        ({**TUS}, 400, "file.length"),
+        ({**TUS, "Upload-Length": "-1"}, 400, "file.length"),
+        ({**TUS, "Upload-Defer-Length": "1"}, 400, "file.length"),
+        ({**TUS, "Upload-Length": str(10**13)}, 413, "file.too_large"),
+        ({**TUS, "Upload-Length": "5", "Upload-Metadata": "id !!"}, 400, "file.metadata"),
+        ({**TUS, "Upload-Length": "5", "Upload-Metadata": packed(id="7")}, 400, "file.metadata"),
+        ({**TUS, "Upload-Length": "5", "Upload-Metadata": packed(sha256="abc")}, 400, "file.metadata"),
+        ({**TUS, "Upload-Length": "5", "Upload-Metadata": packed(name="x" * 9000)}, 400, "file.metadata"),
+    ],
+)
+async def test_an_announcement_that_does_not_fit_is_refused(donghu, headers, status, code):
+    answer = await donghu.zhou.client.post("/files", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["tus-resumable"] == "1.0.0"
+    assert status != 412 or answer.headers["tus-version"] == "1.0.0"
+
+
+async def test_parts_that_do_not_fit_are_refused_and_the_rest_goes_on(donghu):
+    path = await begin(donghu.zhou, PHOTO[:100])
+    typed = await donghu.zhou.client.patch(
+        path, content=b"x", headers={**TUS, "Upload-Offset": "0", "Content-Type": "image/jpeg"}
+    )
+    assert (typed.status_code, typed.json()["code"]) == (415, "file.content_type")
+    long = await send(donghu.zhou, path, PHOTO[:101])
+    assert (long.status_code, long.json()["code"]) == (413, "file.past_end")
+    unknown = await send(donghu.zhou, f"/files/{new_id()}", b"x")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "file.unknown")
+    offset = await offset_of(donghu.zhou, path)
+    assert (await send(donghu.zhou, path, PHOTO[offset:100], offset)).status_code == 204
+
+
+async def test_two_requests_at_once_do_not_mix(donghu):
+    from server.files import partials
+
+    path = await begin(donghu.zhou)
+    with partials.opened_alone(UUID(path[7:])):
+        busy = await send(donghu.zhou, path, PHOTO)
+    assert (busy.status_code, busy.json()["code"]) == (423, "file.busy")
+    assert (await send(donghu.zhou, path, PHOTO)).status_code == 204
+
+
+async def test_an_upload_is_kept_thirty_days_and_can_be_begun_again_after(donghu):
+    from email.utils import parsedate_to_datetime
+
+    from server.files.actions import end_expired_uploads
+    from server.moment import at, now
+
+    id = str(new_id())
+    path = await begin(donghu.zhou, id=id)
+    answer = await send(donghu.zhou, path, PHOTO[:10])
+    assert parsedate_to_datetime(answer.headers["upload-expires"]) > now() + timedelta(days=29, hours=23)
+    assert await end_expired_uploads() == 0
+    with at(now() + timedelta(days=31)):
+        assert await end_expired_uploads() == 1
+    gone = await donghu.zhou.client.head(path, headers=TUS)
+    assert gone.status_code == 410
+    assert await begin(donghu.zhou, id=id) == path
+    assert await offset_of(donghu.zhou, path) == 0
+
+
+async def test_an_upload_can_be_given_up_a_stored_file_cannot(donghu):
+    path = await begin(donghu.zhou)
+    await send(donghu.zhou, path, PHOTO[:10])
+    assert (await donghu.zhou.client.delete(path, headers=TUS)).status_code == 204
+    assert (await donghu.zhou.client.head(path, headers=TUS)).status_code == 410
+    stored = await begin(donghu.zhou)
+    await send(donghu.zhou, stored, PHOTO)
+    assert (await donghu.zhou.client.delete(stored, headers=TUS)).status_code == 204
+    assert (await donghu.zhou.client.get(f"/v1{stored}")).content == PHOTO
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "start", "end"),
+    [
+        ("bytes=0-9", 206, 0, 10),
+        ("bytes=299000-", 206, 299_000, 300_004),
+        ("bytes=-4", 206, 300_000, 300_004),
+        ("bytes=10-99999999", 206, 10, 300_004),
+        ("bytes=400000-", 416, 0, 0),
+        ("lines=1-2", 200, 0, 300_004),
+        ("bytes=0-1,5-6", 200, 0, 300_004),
+    ],
+)
+async def test_a_range_of_a_file_can_be_read(donghu, asked, status, start, end):
+    path = await begin(donghu.zhou)
+    await send(donghu.zhou, path, PHOTO)
+    got = await donghu.zhou.client.get(f"/v1{path}", headers={"Range": asked})
+    assert (got.status_code, got.content) == (status, PHOTO[start:end])
+    whole = await donghu.zhou.client.get(f"/v1{path}", headers={"If-None-Match": f'"{sha256(PHOTO)}"'})
+    assert whole.status_code == 304
