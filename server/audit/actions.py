@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -10,10 +11,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from server.audit.tables import AuditHead
 from server.moment import now
 from sync.identity import new_id
-from sync.transaction import defer, executemany, fetch, is_postgres
+from sync.transaction import defer, execute, executemany, fetch, is_postgres
 
 FLUSH_ORDER = 50
 """Before the feed (100): every writer locks the chain's head first and the feed's head second, so two never wait crosswise."""
@@ -44,20 +44,28 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
 
 async def record_event(hand: Hand, event: str, subject_kind: str, subject: UUID, details: dict[str, Any]) -> None:
     """Adds a row to the chain with the commit of the transaction that is open. `details` must hold no personal data."""
+    record_events(hand, event, subject_kind, [subject], details)
+
+
+def record_events(hand: Hand, event: str, subject_kind: str, subjects: Iterable[UUID], details: dict[str, Any]) -> None:
+    """The same happened to each of these: a row each, with the same details."""
     encoded = msgspec.json.encode(details, order="deterministic").decode()
     moment = now()
-    defer(
-        _append,
-        (hand.bureau, moment, hand.person, hand.device, event, subject_kind, subject, encoded),
-        order=FLUSH_ORDER,
-    )
+    for subject in subjects:
+        row = (hand.bureau, moment, hand.person, hand.device, event, subject_kind, subject, encoded)
+        defer(_append, row, order=FLUSH_ORDER)
 
 
 def _digest(before: str, n: int, at: datetime, *fields: object) -> str:
-    text = "\x1f".join(
-        [before, str(n), str(int(at.timestamp() * 1_000_000)), *("" if f is None else str(f) for f in fields)]
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _digest_of_text(before, n, _microseconds(at), *("" if f is None else str(f) for f in fields))
+
+
+def _microseconds(at: datetime) -> str:
+    return str(int(at.timestamp() * 1_000_000))
+
+
+def _digest_of_text(before: str, n: int, *fields: str) -> str:
+    return hashlib.sha256("\x1f".join((before, str(n), *fields)).encode()).hexdigest()
 
 
 async def _append(items: list[Any]) -> None:
@@ -72,33 +80,36 @@ async def _append(items: list[Any]) -> None:
             "ON CONFLICT (id) DO UPDATE SET n = audit_head.n + $2 RETURNING n, digest",
             [_uuid(bureau), len(rows)],
         )
-        n, digest = head[0]["n"] - len(rows), head[0]["digest"]
-        values = []
-        for _, at, person, device, event, kind, subject, details in rows:
-            n += 1
-            digest = _digest(digest, n, at, person, device, event, kind, subject, details)
-            moment = at if is_postgres() else at.isoformat(" ")
-            values.append(
-                [
-                    _uuid(new_id()),
-                    _uuid(bureau),
-                    n,
-                    moment,
-                    _uuid(person),
-                    _uuid(device),
-                    event,
-                    kind,
-                    _uuid(subject),
-                    details,
-                    digest,
-                ]
-            )
+        values, digest = _chained(rows, head[0]["n"] - len(rows), head[0]["digest"])
         await executemany(
             "INSERT INTO audit_row (id, bureau, n, at, person, device, event, subject_kind, subject, details, digest) "
             "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             values,
         )
-        await AuditHead.update({AuditHead.digest: digest}).where(AuditHead.id == bureau)
+        await execute("UPDATE audit_head SET digest = $2 WHERE id = $1", [_uuid(bureau), digest])
+
+
+def _chained(rows: list[Any], n: int, digest: str) -> tuple[list[tuple[Any, ...]], str]:
+    """The rows as they are stored and the last digest. Few persons and moments stand in many rows, so each is written once."""
+    as_objects = is_postgres()
+    written: dict[Any, str] = {None: ""}
+    values: list[tuple[Any, ...]] = []
+    for bureau, at, person, device, event, kind, subject, details in rows:
+        n += 1
+        for one in (person, device):
+            if one not in written:
+                written[one] = str(one)
+        if at not in written:
+            written[at] = _microseconds(at)
+        name = str(subject)
+        digest = _digest_of_text(digest, n, written[at], written[person], written[device], event, kind, name, details)
+        if as_objects:
+            row: tuple[Any, ...] = (new_id(), bureau, n, at, person, device, event, kind, subject, details, digest)
+        else:
+            whose, where = written[person], written[device] or None
+            row = (str(new_id()), str(bureau), n, at.isoformat(" "), whose, where, event, kind, name, details, digest)
+        values.append(row)
+    return values, digest
 
 
 def _uuid(value: UUID | None) -> Any:

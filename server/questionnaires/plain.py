@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from forms.definition import Form, Group, Item, Question
+from forms.definition import Form, Group, Item, Question, questions
 
 EXACT_MAX = 2**53
 CHOICES_MAX = 500
@@ -47,15 +47,23 @@ def plain_check(form: Form) -> PlainCheck | None:
     if answers is None:
         return None
     decoder = msgspec.json.Decoder(answers, strict=True)
+    several = [question.path for question in questions(form.children) if question.type == "select_multiple"]
 
     def fits(body: bytes) -> bool:
         try:
-            decoder.decode(body)
+            read = decoder.decode(body)
         except (msgspec.MsgspecError, RecursionError):
             return False
-        return True
+        return all(_is_set(read, path) for path in several)
 
     return fits
+
+
+def _is_set(answers: Any, path: tuple[str, ...]) -> bool:
+    """Whether no choice is named twice, which a type cannot say."""
+    for name in path:
+        answers = getattr(answers, name, None)
+    return answers is None or len(answers) == len(set(answers))
 
 
 def _struct(form: Form, items: tuple[Item, ...]) -> Any:
@@ -88,10 +96,14 @@ def _answer(form: Form, question: Question) -> Any:
     ruled = question.checks or question.calculation or question.choice_filter or question.or_other
     if ruled or (question.required is not None and question.required.text not in ("true()", "yes")):
         return None
-    if question.type == "select_one":
+    if question.type in ("select_one", "select_multiple"):
         chosen = form.lists.get(question.list_name or "")
         if chosen is None or chosen.file is not None or not 0 < len(chosen.choices) <= CHOICES_MAX:
             return None
-        return Literal[tuple(choice.name for choice in chosen.choices)]
+        one: Any = Literal[tuple(choice.name for choice in chosen.choices)]
+        if question.type == "select_one":
+            return one
+        listed: Any = list.__class_getitem__(one)
+        return Annotated[listed, Meta(min_length=1)] if question.required is not None else listed
     answer = _TYPES.get(question.type)
     return Filled if answer is str and question.required is not None else answer

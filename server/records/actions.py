@@ -113,6 +113,7 @@ async def _store_amendment(
         context.received_at, None, args.filled_at, collected_at(context, args.filled_at), judgement.body,
         as_text(judgement.flaws), as_text(args.attachments), args.note,
     )  # fmt: skip
+    errors, verifies, advises = judgement.counts
     await executemany(INSERT_VERSION, [row])
     await Record.update(
         {
@@ -120,9 +121,9 @@ async def _store_amendment(
             Record.versions: record.versions + 1,
             Record.form_version: judgement.published.id,
             Record.state: AMENDED,
-            Record.errors: judgement.count("error"),
-            Record.verifies: judgement.count("verify"),
-            Record.advises: judgement.count("advise"),
+            Record.errors: errors,
+            Record.verifies: verifies,
+            Record.advises: advises,
         }
     ).where(Record.id == record.id)
 

@@ -16,8 +16,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from forms.evaluate import Evaluation, Flaw, evaluate
-from server.audit.actions import record_event
-from server.enterprises.tables import Enterprise
+from server.audit.actions import record_events
 from server.people.actor import SYSTEM, Actor, system_of
 from server.people.roles import BUREAU_WIDE, ROLES
 from server.questionnaires.library import Published, lists_for, load_version
@@ -79,8 +78,11 @@ class Judgement(Struct, frozen=True):
     flaws: list[Flaw]
     evaluation: Evaluation | None
 
-    def count(self, level: str) -> int:
-        return sum(flaw.level == level and not flaw.explained for flaw in self.flaws)
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Errors, unexplained doubts, hints."""
+        levels = [flaw.level for flaw in self.flaws if not flaw.explained]
+        return levels.count("error"), levels.count("verify"), levels.count("advise")
 
 
 class SubmittedRecord(Struct, frozen=True, kw_only=True, dict=True):
@@ -132,7 +134,7 @@ async def submit_records(context: OperationContext, incoming: Sequence[Incoming]
 
     Refusals: `permission.missing`, `form.version_unknown`, `record.out_of_scope`, `record.exists`, `record.malformed`.
     """
-    refused = await _refuse(context, incoming)
+    refused, seen = await _refuse(context, incoming)
     judgements = await judge(context.bureau, [one.args for one in incoming])
     current = {
         row[0]: row[1] for row in await fetch("SELECT form_id, current FROM form WHERE bureau = $1", [context.bureau])
@@ -140,13 +142,12 @@ async def submit_records(context: OperationContext, incoming: Sequence[Incoming]
     results: list[SubmittedRecord | Refusal] = []
     taken: list[tuple[Incoming, SubmittedRecord]] = []
     for one, judgement in zip(incoming, judgements, strict=True):
-        no = refused.get(one.id) or (judgement if isinstance(judgement, Refusal) else None)
-        if no is not None:
-            results.append(no)
+        no = refused.get(one.id) or (refusal("record.exists") if one.id in seen else None)
+        if no is not None or isinstance(judgement, Refusal):
+            results.append(no or judgement)  # type: ignore[arg-type]
             continue
-        assert isinstance(judgement, Judgement)
         record = _accept(context, one, judgement, current.get(one.args.form) != judgement.published.id)
-        refused[one.id] = refusal("record.exists")  # a second one of this id in the same batch
+        seen.add(one.id)
         taken.append((one, record))
         results.append(record)
     if taken:
@@ -155,30 +156,27 @@ async def submit_records(context: OperationContext, incoming: Sequence[Incoming]
     return results
 
 
-async def _refuse(context: OperationContext, incoming: Sequence[Incoming]) -> dict[UUID, Refusal]:
-    """Who may not, what is taken already, and whose enterprise is not (or no longer) in this person's care."""
-    refused: dict[UUID, Refusal] = {}
+async def _refuse(context: OperationContext, incoming: Sequence[Incoming]) -> tuple[dict[UUID, Refusal], set[UUID]]:
+    """What is refused because this person may not, or because the enterprise is not (or no longer) in their care; and the
+    ids that are taken already."""
     found = await fetch(f"SELECT id FROM record WHERE id IN {one_of(1)}", [ids(one.id for one in incoming)])
-    for row in found:
-        refused[UUID(str(row[0]))] = refusal("record.exists")
+    seen = {UUID(str(row[0])) for row in found}
     roles = await _roles_of(context)
     if roles is not None and not any("record.submit" in ROLES[role] for role in roles):
-        return {one.id: refusal("permission.missing", permission="record.submit") for one in incoming}
+        return {one.id: refusal("permission.missing", permission="record.submit") for one in incoming}, seen
     about = {one.args.enterprise for one in incoming if one.args.enterprise is not None}
     if not about:
-        return refused
+        return {}, seen
     if roles is None or any(role in BUREAU_WIDE and "record.submit" in ROLES[role] for role in roles):
-        known = await Enterprise.select(Enterprise.id).where(
-            Enterprise.bureau == context.bureau, Enterprise.id.is_in(list(about))
+        known = await fetch(
+            f"SELECT id FROM enterprise WHERE bureau = $1 AND id IN {one_of(2)}", [context.bureau, ids(about)]
         )
-        reached = {row["id"] for row in known}
+        reached = {row[0] for row in known}
     else:
         scopes = await scopes_of(context.bureau, context.person)
         reached = {enterprise for enterprise in about if f"enterprise:{enterprise}" in scopes}
-    for one in incoming:
-        if one.args.enterprise is not None and one.args.enterprise not in reached:
-            refused.setdefault(one.id, refusal("record.out_of_scope"))
-    return refused
+    outside = about - reached
+    return {one.id: refusal("record.out_of_scope") for one in incoming if one.args.enterprise in outside}, seen
 
 
 async def _roles_of(context: OperationContext) -> list[str] | None:
@@ -268,51 +266,49 @@ INSERT_VERSION = f"INSERT INTO record_version ({VERSION_COLUMNS}) VALUES ({', '.
 
 async def _store(context: OperationContext, taken: list[tuple[Incoming, SubmittedRecord]]) -> None:
     """Raw SQL, two statements for any number of records: this is where phones come online at 18:00."""
-    cell = _cell()
-    shared = [cell(context.bureau), cell(context.person), cell(context.device), cell(context.received_at)]
-    bureau, person, device, received = shared
+    cell = _as_is if is_postgres() else _as_stored
+    bureau, person, device = cell(context.bureau), cell(context.person), cell(context.device)
+    received = cell(context.received_at)
     records, versions = [], []
     for one, record in taken:
-        judgement = record.judgement
+        args, judgement = one.args, record.judgement
+        flaws = judgement.flaws
+        errors, verifies, advises = judgement.counts if flaws else (0, 0, 0)
         collected = cell(record.collected_at)
         version, form_version, id = cell(one.operation), cell(judgement.published.id), cell(one.id)
         records.append(
             (
-                id, bureau, record.form_id, form_version, cell(record.enterprise), person, device, record.origin, RECEIVED,
-                version, received, collected, record.clock_suspect, record.late_version, judgement.count("error"),
-                judgement.count("verify"), judgement.count("advise"), cell(record.campaign), cell(record.slot),
-                cell(record.visit),
+                id, bureau, args.form, form_version, cell(args.enterprise), person, device, args.origin, RECEIVED, version,
+                received, collected, record.clock_suspect, record.late_version, errors, verifies, advises,
+                cell(args.campaign), cell(args.slot), cell(args.visit),
             )
         )  # fmt: skip
         versions.append(
             (
-                version, bureau, id, 1, form_version, person, device, received, cell(one.args.started_at),
-                cell(one.args.filled_at), collected, judgement.body, as_text(judgement.flaws),
-                as_text(one.args.attachments), "",
+                version, bureau, id, 1, form_version, person, device, received, cell(args.started_at), cell(args.filled_at),
+                collected, judgement.body, as_text(flaws), as_text(args.attachments), "",
             )
         )  # fmt: skip
     await executemany(_INSERT_RECORD, records)
     await executemany(INSERT_VERSION, versions)
     touch_many(context.bureau, KIND, [one.id for one, _ in taken])
+    by_version: dict[tuple[str, str], list[UUID]] = {}
     for one, record in taken:
-        details = {"form": record.form_id, "version": record.version}
-        await record_event(context, "record.submit", KIND, one.id, details)
+        by_version.setdefault((record.form_id, record.version), []).append(one.id)
+    for (form, named), of_version in by_version.items():
+        record_events(context, "record.submit", KIND, of_version, {"form": form, "version": named})
 
 
 def as_text(items: Sequence[Any]) -> str:
     return msgspec.json.encode(items).decode() if items else "[]"
 
 
-def _cell() -> Callable[[Any], Any]:
-    """How a value is handed to the driver: as it is on PostgreSQL, as the text Piccolo stores on SQLite."""
-    return _as_is if is_postgres() else _as_stored
-
-
 def _as_is(value: Any) -> Any:
+    """How a value is handed to the driver on PostgreSQL; the next one: as the text Piccolo stores on SQLite."""
     return value
 
 
 def _as_stored(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(" ")
-    return None if value is None else str(value)
+    if value is None:
+        return None
+    return value.astimezone(UTC).isoformat(" ") if isinstance(value, datetime) else str(value)
