@@ -27,9 +27,10 @@ from forms.workbook.outcome import Outcome
 
 _COMMAND = (sys.executable, "-E", "-s", "-B", "-m", "forms.conversion")
 _HOME = Path(__file__).parents[1]
-_OUT_OF_TIME = (-9, -24)
-"""Killed by us, or by the kernel for its processor time (SIGKILL, SIGXCPU)."""
-_OUT_OF_MEMORY = 86
+_OUT_OF_TIME = -24
+"""Ended by the kernel for its processor time (SIGXCPU), or by us for the time on the wall."""
+_OUT_OF_MEMORY = (86, -9)
+"""It said so itself, or the kernel killed it."""
 
 
 _log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def run(content: bytes, files: Mapping[str, bytes], limits: Limits) -> Outcome:
                 check=False,
             )
     except subprocess.TimeoutExpired:
-        return _failed(-9, limits)
+        return _failed(_OUT_OF_TIME, limits)
     return _read(done.returncode, done.stdout, done.stderr, limits)
 
 
@@ -75,7 +76,7 @@ async def run_async(content: bytes, files: Mapping[str, bytes], limits: Limits) 
         try:
             output, said = await asyncio.wait_for(process.communicate(request), limits.seconds)
         except TimeoutError:
-            return _failed(-9, limits)
+            return _failed(_OUT_OF_TIME, limits)
         finally:
             if process.returncode is None:
                 process.kill()
@@ -103,14 +104,14 @@ def _reason(code: int, limits: Limits) -> Complaint:
     smaller = (
         "删去不用的行列和图片，大的清单放进 CSV / delete unused rows, columns, pictures; put long lists into a CSV"
     )
-    if code in _OUT_OF_TIME:
+    if code == _OUT_OF_TIME:
         return of_file(
             "workbook.too_slow",
             f"转换超过 {limits.seconds:g} 秒，已停止",
             f"the conversion took more than {limits.seconds:g} seconds and was stopped",
             smaller,
         )
-    if code == _OUT_OF_MEMORY:
+    if code in _OUT_OF_MEMORY:
         return of_file(
             "workbook.too_much_memory",
             f"转换需要的内存超过 {limits.memory_mib} MiB，已停止",
@@ -142,7 +143,7 @@ def main() -> int:
     try:
         sys.stdout.buffer.write(msgspec.msgpack.encode(build(request.content, request.files, request.limits)))
     except MemoryError:
-        return _OUT_OF_MEMORY
+        return _OUT_OF_MEMORY[0]
     return 0
 
 

@@ -14,15 +14,28 @@ def read_entities(entities: SheetLines, survey: SheetLines, items: tuple[Item, .
     entities.check_headers()
     _check_names(entities, survey)
     lines = [line for line in entities if line.row.cells]
-    paths_by_row = {question.source.row: question.path for question in questions(items)}
+    paths_by_row: dict[int, tuple[str, ...]] = {}
+    for question in questions(items):
+        paths_by_row.setdefault(question.source.row, question.path)  # `or_other` makes a second question of one row
     saved = _saved(survey, paths_by_row, [line.get("list_name") for line in lines])
     return tuple(_declaration(line, items, saved.get(line.get("list_name"), {})) for line in lines)
 
 
 def _check_names(entities: SheetLines, survey: SheetLines) -> None:
     """Names as the entities specification wants them; Chinese is allowed."""
+    first_rows: dict[str, int] = {}
     for line in entities:
         name = line.get("list_name")
+        if first_rows.setdefault(name, line.row.number) != line.row.number:
+            row = first_rows[name]
+            line.complain(
+                "form.entity_twice",
+                "list_name",
+                f"“{name}”在第 {row} 行已经声明过",
+                f"“{name}” is already declared in row {row}",
+                "一个清单写一行 / one row a list",
+            )
+        _check_conditions(line)
         if not NAME.fullmatch(name) or "." in name or name.startswith("__"):
             line.complain(
                 "form.bad_entity_name",
@@ -43,6 +56,23 @@ def _check_names(entities: SheetLines, survey: SheetLines) -> None:
             )
 
 
+def _check_conditions(line: Line) -> None:
+    """The specification's table of what `entity_id`, `create_if` and `update_if` mean together."""
+    has_id, creates, updates = (bool(line.get(key)) for key in ("entity_id", "create_if", "update_if"))
+    if updates and not has_id:
+        zh, en = "有 update_if 就要有 entity_id：更新的是哪一个", "update_if needs entity_id: which one is updated"
+        line.complain("form.bad_entity", "entity_id", zh, en, "${enterprise}")
+    elif has_id and creates and not updates:
+        zh, en = (
+            "有 entity_id 又有 create_if 时，也要写 update_if",
+            "with entity_id and create_if, update_if must be there too",
+        )
+        line.complain("form.bad_entity", "update_if", zh, en, "not(…)")
+    if not has_id and not line.get("label"):
+        zh, en = "新建实体要有 label", "an entity that is created needs a label"
+        line.complain("form.bad_entity", "label", zh, en, "${title}")
+
+
 def _saved(
     survey: SheetLines, paths_by_row: dict[int, tuple[str, ...]], datasets: list[str]
 ) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -50,7 +80,11 @@ def _saved(
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for line in survey:
         text = line.get("save_to")
-        if not text or line.row.number not in paths_by_row:
+        if not text:
+            continue
+        if line.row.number not in paths_by_row:
+            zh, en = "save_to 只能写在题目上，不能写在分组上", "only questions can be saved, not groups"
+            line.complain("form.bad_save_to", "save_to", zh, en, "写在分组里的题目上 / move it to a question inside")
             continue
         dataset, _, name = text.rpartition("#")
         if not datasets:
@@ -77,7 +111,11 @@ def _saved(
                 f"there is no “{dataset}” in the entities sheet",
                 "、".join(datasets),
             )
-        found.setdefault(dataset or (datasets or [""])[0], {})[name] = paths_by_row[line.row.number]
+        properties = found.setdefault(dataset or (datasets or [""])[0], {})
+        if name in properties:
+            zh, en = f"属性“{name}”已由另一题保存", f"another question is already saved to “{name}”"
+            line.complain("form.bad_save_to", "save_to", zh, en, f"{name}_2")
+        properties[name] = paths_by_row[line.row.number]
     return found
 
 

@@ -143,6 +143,15 @@ class SheetLines:
 
     def _doubt(self, column: Column, where: Source, free: bool) -> None:
         near = suggestion(self.key, column.header)
+        if "：" in column.header:
+            self.findings.complain(
+                "form.wide_colon",
+                where,
+                f"“{column.header}”里用了全角冒号",
+                f"“{column.header}” has full-width colons",
+                column.header.replace("：", ":"),
+            )
+            return
         if column.is_ours:
             self.findings.complain(
                 "form.unknown_qf_column",

@@ -28,6 +28,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     ("Unmatched 'end_", "form.end_without_begin", "end 没有对应的 begin"),
     ("Unmatched 'begin_", "form.begin_without_end", "begin 没有对应的 end"),
     ("table list", "form.bad_table_list", "table-list 里的各题必须用同一个清单"),
+    ("reference-geometry", "form.bad_parameters", "reference-geometry 要写清单名或循环的题名"),
     ("circular", "form.cycle", "计算互相引用，形成循环"),
 )
 _QUIET = ("max-pixels", "has no label", "missing the", "without name, text, or label", "'disabled' column")
@@ -53,7 +54,7 @@ def _complaint(text: str, code: str, zh: str) -> Complaint:
         if part in text:
             code, zh = known_code, known_zh
             break
-    said = _ROW.sub("", text).strip()
+    said = _SHEET.sub("", _ROW.sub("", text)).strip()
     return Complaint(
         code=code,
         where=Source(

@@ -156,3 +156,30 @@ def test_both_conditions_holding_is_an_upsert(nested: Form) -> None:
     (both,) = changes(nested, {"target": "both"})
     (create,) = changes(nested, {"target": "x"})
     assert (both.action, create.action) == ("upsert", "create")
+
+
+def test_with_other_it_is_the_choice_that_is_saved_not_what_was_written_in() -> None:
+    tables = """
+## survey
+| type | name | label | save_to |
+|---|---|---|---|
+| select_one yn or_other | kind | 类别 | kind |
+
+## choices
+| list_name | name | label |
+|---|---|---|
+| yn | yes | 是 |
+
+## entities
+| list_name | label |
+|---|---|
+| reports | ${kind} |
+
+## settings
+| form_title | form_id | version |
+|---|---|---|
+| 其他 | other | 1 |
+"""
+    form = build(workbook_of(read_tables(tables)), {}, USUAL).form
+    (made,) = changes(form, {"kind": "other", "kind_other": "厂房"})
+    assert made.properties == {"kind": "other"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
+from forms import conversion
 from forms.conversion import run
 from forms.workbook.build import build
 from forms.workbook.cells import read_workbook
@@ -226,12 +228,16 @@ def test_groups_nested_without_end_are_refused() -> None:
     assert {one.code for one in refusal.value.complaints} == {"form.too_deep", "form.begin_without_end"}
 
 
-def test_the_converter_sees_nothing_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module that Python would load on start, put in its path by our environment, is not loaded by the child."""
-    monkeypatch.setenv("PYTHONPATH", "/nowhere")
-    monkeypatch.setenv("PYTHONSTARTUP", "/nowhere")
-    monkeypatch.setenv("TMPDIR", "/nowhere")
-    assert convert(saved(workbook(GOOD)), file_name="x.xlsx").form.id == "f"
+def test_the_converter_sees_nothing_of_our_environment(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its own interpreter, its own command line, but a program that only tells what it can see."""
+    monkeypatch.setenv("QIFANG_SECRET", "tell nobody")
+    tell = "import os, sys; sys.stderr.write(' '.join(sorted(os.environ))); sys.exit(3)"
+    monkeypatch.setattr(conversion, "_COMMAND", (sys.executable, "-E", "-s", "-c", tell))
+    outcome = conversion.run(saved(workbook(GOOD)), {}, USUAL)
+    assert [one.code for one in outcome.complaints] == ["workbook.unconvertible"]
+    assert caplog.messages == ["the converter ended with 3: LANG PATH TMPDIR"]
 
 
 SPOIL = st.tuples(

@@ -231,6 +231,74 @@ def test_what_cannot_be_evaluated_is_refused_with_what_to_write_instead(row: str
     assert all(one.instead for one in complaints)
 
 
+def test_entities_that_cannot_work_are_named_by_row() -> None:
+    complaints = refused("""
+## survey
+| type | name | label | save_to |
+|---|---|---|---|
+| text | a | A | e#x |
+| text | b | B | e#x |
+| begin_group | g | G | e#y |
+| text | c | C | e#label |
+| text | d | D | nobody#z |
+| end_group | | | |
+
+## entities
+| list_name | label | entity_id | create_if | update_if |
+|---|---|---|---|---|
+| e | ${a} | | | ${b} = 1 |
+| e | ${a} | | | |
+| __f | ${a} | | | |
+| g | | ${a} | ${b} = 1 | |
+| h | | | | |
+""")
+    assert places(complaints) == [
+        ("form.bad_save_to", "survey", 3, "save_to"),
+        ("form.bad_save_to", "survey", 4, "save_to"),
+        ("form.bad_entity_name", "survey", 5, "save_to"),
+        ("form.save_to_unknown", "survey", 6, "save_to"),
+        ("form.bad_entity", "entities", 2, "entity_id"),
+        ("form.entity_twice", "entities", 3, "list_name"),
+        ("form.bad_entity_name", "entities", 4, "list_name"),
+        ("form.bad_entity", "entities", 5, "update_if"),
+        ("form.bad_entity", "entities", 6, "label"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "place"),
+    [
+        (
+            "| begin_group | g | G | table-list | |\n| select_one yn | x | X | | |\n| select_one ab | y | Y | | |\n"
+            "| end_group | | | | |",
+            ("form.bad_table_list", "survey", 4, ""),
+        ),
+        ("| geopoint | x | X | | reference-geometry=nothing |", ("form.bad_parameters", "survey", 2, "parameters")),
+        ("| range | x | X | | start=1 end=9 step=2 tick_interval=3 |", ("form.bad_range", "survey", 2, "parameters")),
+    ],
+)
+def test_what_only_pyxform_knows_is_told_at_its_place_too(rows: str, place: tuple[str, str, int, str]) -> None:
+    complaints = refused(f"""
+## survey
+| type | name | label | appearance | parameters |
+|---|---|---|---|---|
+{rows}
+
+## choices
+| list_name | name | label |
+|---|---|---|
+| yn | yes | Yes |
+| ab | a | A |
+""")
+    assert places(complaints) == [place]
+    assert "（" in complaints[0].zh
+
+
+def test_full_width_colons_in_a_header_are_named() -> None:
+    (complaint,) = refused("\n## survey\n| type | name | label：：中文 (zh) |\n|---|---|---|\n| text | a | 甲 |\n")
+    assert (complaint.code, complaint.instead) == ("form.wide_colon", "label::中文 (zh)")
+
+
 def test_questions_of_the_same_name_are_fine_in_different_groups_and_near_misses_are_doubted() -> None:
     form, warnings = publish("""
 ## survey
