@@ -34,7 +34,7 @@ def pytest_report_header() -> str:
     return f"database: {'PostgreSQL' if ON_POSTGRES else 'SQLite'}"
 
 
-async def _in_maintenance(statement: str) -> None:
+async def in_maintenance(statement: str) -> None:
     import asyncpg
 
     connection = await asyncpg.connect(POSTGRES)
@@ -48,7 +48,7 @@ async def _in_maintenance(statement: str) -> None:
 def schema() -> Any:
     """The product's own database, migrated from nothing."""
     if ON_POSTGRES:
-        asyncio.run(_in_maintenance(f"CREATE DATABASE {DATABASE_NAME}"))
+        asyncio.run(in_maintenance(f"CREATE DATABASE {DATABASE_NAME}"))
 
     async def build() -> None:
         from server.migrate import migrate
@@ -64,7 +64,7 @@ def schema() -> Any:
     asyncio.run(build())
     yield
     if ON_POSTGRES:
-        asyncio.run(_in_maintenance(f"DROP DATABASE {DATABASE_NAME} WITH (FORCE)"))
+        asyncio.run(in_maintenance(f"DROP DATABASE {DATABASE_NAME} WITH (FORCE)"))
 
 
 async def _table_names() -> list[str]:

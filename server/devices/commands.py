@@ -19,9 +19,10 @@ def device() -> None:
 
 @device.command("enrol")
 @click.argument("login")
+@click.option("--code", "code_only", is_flag=True, help="Print the code alone, for scripts.")
 @bureau_option
 @json_option
-def enrol(login: str, bureau: str, as_json: bool) -> None:
+def enrol(login: str, code_only: bool, bureau: str, as_json: bool) -> None:
     """Print a one-time code and its QR for a person's phone.
 
     \b
@@ -32,8 +33,8 @@ def enrol(login: str, bureau: str, as_json: bool) -> None:
         return await offer_enrolment(await console_actor(bureau), login)
 
     offer = run(work)
-    if as_json:
-        print_json(offer)
+    if as_json or code_only:
+        print_json(offer) if as_json else click.echo(offer.code)
         return
     picture = qrcode.QRCode(border=2)
     picture.add_data(offer.link)

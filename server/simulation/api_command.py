@@ -33,9 +33,12 @@ TIMEOUT_SECONDS = 60
 def api(method: str, path: str, login: str, fields: tuple[str, ...], body: Any, pick: str, bureau: str) -> None:
     """Ask the running server as a person, without their password: whoever may read the server's files may do so.
 
+    --pick walks into the answer: a name, a place in a list, or name=value for the first of a list that has it.
+
     \b
     Examples:
       qifang api GET /v1/issues --as lin --pick items.0.number
+      qifang api GET /v1/persons --as chen --pick login=zhou.id
       qifang api POST /v1/units --as admin -f code=tax -f name=区税务局
     """
     headers = {"Accept": "application/json"}
@@ -86,8 +89,12 @@ def _body(fields: tuple[str, ...]) -> bytes:
 
 def _pick(value: Any, path: str) -> Any:
     for step in filter(None, path.split(".")):
+        name, equals, wanted = step.partition("=")
         try:
-            value = value[int(step)] if isinstance(value, list) else value[step]
-        except (KeyError, IndexError, ValueError, TypeError):
+            if isinstance(value, list):
+                value = next(item for item in value if str(item[name]) == wanted) if equals else value[int(step)]
+            else:
+                value = value[step]
+        except (KeyError, IndexError, ValueError, TypeError, StopIteration):
             raise click.ClickException(f"the answer has no {path}") from None
     return value

@@ -239,18 +239,18 @@ def _choice(id: UUID, row: dict[str, Any]) -> dict[str, str]:
 
 @phone.command("do")
 @click.argument("op")
-@click.argument("target", type=click.UUID)
+@click.argument("target")
 @click.argument("args", default="{}")
 @store_option
-def do_operation(op: str, target: UUID, args: str, store: Path) -> None:
-    """Queue any operation; its arguments are JSON. Needs no network.
+def do_operation(op: str, target: str, args: str, store: Path) -> None:
+    """Queue any operation on a row (`new` for one it makes); its arguments are JSON. Needs no network.
 
     \b
     Example: qifang phone do issue.note 0192… '{"text": "已电话联系企业"}' --store zhou.phone
     """
 
     async def work(one: Phone) -> UUID:
-        return one.do(op, target, msgspec.json.decode(args))
+        return one.do(op, new_id() if target == "new" else UUID(target), msgspec.json.decode(args))
 
     out.print(f"operation {with_phone(store, work)} waits in the queue")
 
