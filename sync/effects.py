@@ -107,7 +107,7 @@ async def apply_one(context: OperationContext, registration: Registration, one: 
     try:
         async with transaction():
             outcome = await registration.handler(context, one) or APPLIED
-            if outcome.status in ("rejected", "retry"):
+            if outcome.status in ("rejected", "retry") and not outcome.keeps:
                 raise Undo(outcome)
             return outcome
     except Undo as undo:

@@ -60,7 +60,8 @@ def kinds() -> list[Kind]:
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of an operation. Use the functions below.
 
-    `quarantine` keeps the operation's body for its author and a supervisor to decide on.
+    `quarantine` keeps the operation's body for its author and a supervisor to decide on. With `keeps` what the handler
+    wrote stays although the operation was not applied: words and photos kept as a note.
     """
 
     status: str
@@ -72,6 +73,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     conflict_id: UUID | None = None
     quarantine_id: UUID | None = None
     quarantine: bool = False
+    keeps: bool = False
 
 
 def applied(**details: Any) -> Outcome:
