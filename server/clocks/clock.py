@@ -83,7 +83,7 @@ CLOCKS: tuple[Clock, ...] = (
     _clock("hard_stop", "最长时限", "hard stop", "opened", "ended", "accepted reopened", once=True),
     # A unit's clocks run from dispatch and begin anew when the issue goes to another unit.
     _clock("sign", "签收", "sign", "dispatched", "signed contacted replied ended", "", "returned"),
-    _clock("first_contact", "首次联系企业", "first contact", "dispatched", "contacted ended", "", "returned"),
+    _clock("first_contact", "首次联系企业", "first contact", "dispatched", "contacted replied ended", "", "returned"),
     _clock("reply", "答复", "reply", "dispatched", "replied ended", "sent_back", "returned reopened"),
     _clock("redo", "重办", "redo", "reopened", "replied ended", "sent_back"),
     # Steps that others are waited for.

@@ -16,6 +16,7 @@ from server.routing.route import Rule
 from server.worktime.actions import Day, change_days
 from sync.refusal import Refusal
 from sync.transaction import execute, fetch, is_postgres, transaction
+from tests.server.fieldwork import phone
 
 pytestmark = pytest.mark.anyio
 
@@ -369,7 +370,9 @@ async def test_counting_stops_at_a_thousand_and_the_queue_is_read_through_an_ind
     queue = (await donghu.sun.client.get("/v1/issues")).json()
     assert (len(queue["items"]), queue["count"], queue["count_is_exact"]) == (50, 1000, False)
     plan = await explain_plan(await donghu.sun.actor(), Wanted())
-    assert ("Index Scan using issue_queue on issue" if is_postgres() else "SEARCH issue USING INDEX issue_queue") in plan
+    assert (
+        "Index Scan using issue_queue on issue" if is_postgres() else "SEARCH issue USING INDEX issue_queue"
+    ) in plan
     assert "TEMP B-TREE FOR ORDER BY" not in plan
     assert not plan.startswith("Sort"), "the page comes out of the index in order"
 
@@ -411,3 +414,100 @@ async def test_every_move_is_in_the_audit_chain_without_its_words(donghu):
     rows = await fetch("SELECT event, details FROM audit_row WHERE subject_kind = 'issue' ORDER BY n")
     assert [row[0] for row in rows] == ["issue.open", "issue.dispatch"]
     assert "王某" not in rows[1][1]
+
+
+async def grant_unit(donghu, member, code: str) -> None:
+    """What handing out a handler's role does for the phones."""
+    from server.people.actions import find_unit
+    from sync.scopes import grant
+
+    unit = await find_unit(donghu.bureau, code)
+    async with transaction():
+        grant(donghu.bureau, member.id, f"unit:{unit.id}")
+
+
+async def pushed(device) -> list[tuple[str, str | None]]:
+    return [(result.status, result.code) for result in await device.push()]
+
+
+async def test_a_handler_works_on_the_road_and_the_reporter_s_phone_hears_of_it(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    await do(donghu.lin, number, "dispatch", lead="finance")
+    await grant_unit(donghu, donghu.he, "finance")
+    handler, reporter = await phone(donghu, donghu.he), await phone(donghu, donghu.zhou)
+    await handler.sync()
+    ((issue, body),) = handler.rows("issue").items()
+    assert (body["number"], body["state"], body["lead_name"]) == (number, "DISPATCHED", "区金融服务中心")
+    assert [event["verb"] for event in body["events"]] == ["open", "dispatch"]
+    handler.do("issue.sign", issue, {})
+    handler.do("issue.contacted", issue, {"channel": "visit", "words": "已上门"})
+    handler.do("issue.reply", issue, {"letter": "A", "words": "已授信"})
+    assert await pushed(handler) == [("applied", None)] * 3
+    await do(donghu.wu, number, "review", outcome="signed_off")
+    await reporter.sync()
+    (seen,) = reporter.rows("issue").values()
+    assert (seen["state"], seen["letter_definition"]) == ("PENDING_CALLBACK", "已解决")
+    assert seen["events"][-2]["fields"]["words"] == "已授信"
+    reporter.do(
+        "issue.call_back", issue, {"reached": "reached", "contacted": "yes", "solved": "solved", "satisfied": "mostly"}
+    )
+    assert await pushed(reporter) == [("applied", None)]
+    await handler.sync()
+    assert handler.rows("issue")[issue]["state"] == "CLOSED"
+
+
+async def test_an_answer_that_comes_too_late_waits_and_its_words_are_kept(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    await do(donghu.lin, number, "dispatch", lead="finance")
+    await grant_unit(donghu, donghu.he, "finance")
+    device = await phone(donghu, donghu.he)
+    await device.sync()
+    (issue,) = device.rows("issue")
+    await do(donghu.zhou, number, "withdrawal", words="不用了")
+    photo = str(UUID(int=77))
+    device.do("issue.reply", issue, {"letter": "A", "words": "刚刚办好", "files": [photo]})
+    assert await pushed(device) == [("rejected", "issue.move_impossible")]
+    events = (await donghu.lin.client.get(f"/v1/issues/{number}")).json()["events"]
+    assert (events[-1]["verb"], events[-1]["fields"]["words"]) == ("note", "[答复] 刚刚办好")
+    assert events[-1]["fields"]["files"] == [photo]
+
+
+async def test_a_comment_on_a_merged_issue_lands_on_the_one_that_goes_on(donghu):
+    numbers = await filed(donghu, report(donghu, 1), report(donghu, 2))
+    device = await phone(donghu, donghu.zhou)
+    await device.sync()
+    issues = {body["number"]: id for id, body in device.rows("issue").items()}
+    await do(donghu.lin, numbers[1], "merge", into=numbers[0], reason="同一问题")
+    device.do("issue.note", issues[numbers[1]], {"words": "企业又催了"})
+    assert await pushed(device) == [("applied", None)]
+    await device.sync()
+    assert [body["number"] for body in device.rows("issue").values()] == [numbers[0]]
+    assert device.rows("issue")[issues[numbers[0]]]["events"][-1]["fields"]["words"] == "企业又催了"
+
+
+async def test_a_contact_told_by_a_wrong_clock_counts_at_receipt_and_is_marked(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    await do(donghu.lin, number, "dispatch", lead="finance")
+    await do(donghu.he, number, "signature")
+    await grant_unit(donghu, donghu.he, "finance")
+    device = await phone(donghu, donghu.he)
+    await device.sync()
+    (issue,) = device.rows("issue")
+    device.clock = lambda: datetime.now(UTC) - timedelta(days=400)
+    device.do("issue.contacted", issue, {"channel": "phone"})
+    assert await pushed(device) == [("applied", None)]
+    event = (await donghu.lin.client.get(f"/v1/issues/{number}")).json()["events"][-1]
+    assert event["verb"] == "contacted"
+    assert event["time_mark"] in ("clock_suspect", "before_last_pull")
+    assert event["told_at"] < event["counts_at"]
+
+
+async def test_a_phone_of_another_unit_holds_nothing_and_may_do_nothing(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    await do(donghu.lin, number, "dispatch", lead="hr")
+    device = await phone(donghu, donghu.he)
+    await device.sync()
+    assert device.rows("issue") == {}
+    found = await fetch("SELECT id FROM issue WHERE number = $1", [number])
+    device.do("issue.sign", UUID(str(found[0][0])), {})
+    assert await pushed(device) == [("rejected", "issue.unknown")]

@@ -67,7 +67,8 @@ async def keep_words(
         words = msgspec.convert(f"[{verb.zh}] {said}"[:4000], str)
         moved = await move_issue(actor, issue, "note", NoteText(words=words, files=files), when)
         kept = {"kept_as_note": moved.events}
-    return quarantine(refused.code, refused.zh, refused.en, **(_plain(refused.details) | kept))
+    waiting = quarantine(refused.code, refused.zh, refused.en, **(_plain(refused.details) | kept))
+    return msgspec.structs.replace(waiting, keeps=bool(kept))
 
 
 def _plain(details: dict[str, Any]) -> dict[str, Any]:
