@@ -3,11 +3,13 @@
 import csv
 import io
 from datetime import timedelta
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from server.enterprises.credit_code import compose
+from tests.server.fieldwork import phone
 
 pytestmark = pytest.mark.anyio
 
@@ -255,3 +257,65 @@ async def test_the_tier_keeps_its_history(donghu):
         ("innovative", False),
         ("little_giant", True),
     ]
+
+
+async def test_a_commissioner_patches_a_dossier_on_the_road_and_merges_with_the_desk(donghu):
+    made = await add(donghu.sun, contact_phone="13970812345", facts={"staff": "40"})
+    path, id = f"/v1/enterprises/{made['id']}", UUID(made["id"])
+    await donghu.sun.client.post(f"{path}/assignments", json={"person": str(donghu.zhou.id)})
+    device = await phone(donghu, donghu.zhou)
+    await device.sync()
+    assert device.rows("enterprise")[id]["name"] == HONGMING["name"]
+    assert [row["enterprise"] for row in device.rows("assignment").values()] == [made["id"]]
+    base = device.version("enterprise", id)
+
+    await donghu.sun.client.patch(path, json={"set": {"address": "八一大道1号", "contact_phone": "0791-86220000"}})
+    both = {"staff": "55", "contact_phone": "13900000000"}
+    patched = device.do(
+        "enterprise.patch", id, {"set": both}, base=base, was={"staff": "40", "contact_phone": "13970812345"}
+    )
+    odd = device.do("enterprise.patch", id, {"set": {"contact_phone": "没有"}}, base=base, was={})
+    denied = device.do("enterprise.patch", id, {"set": {"tier": "小巨人"}}, base=base, was={})
+    await device.sync()
+    assert device.result(patched).status == "conflict"
+    assert [(device.result(one).status, device.result(one).code) for one in (odd, denied)] == [
+        ("conflict", None),
+        ("rejected", "patch.field_unknown"),
+    ]
+    dossier = device.rows("enterprise")[id]
+    assert (dossier["facts"]["staff"], dossier["address"]) == ("55", "八一大道1号")
+    assert dossier["contacts"][0]["phone"] == "0791-86220000"
+    device.close()
+
+
+async def test_a_value_that_fits_no_field_waits_in_quarantine_instead_of_spoiling_the_dossier(donghu):
+    made = await add(donghu.sun)
+    id = UUID(made["id"])
+    await donghu.sun.client.post(f"/v1/enterprises/{id}/assignments", json={"person": str(donghu.zhou.id)})
+    device = await phone(donghu, donghu.zhou)
+    await device.sync()
+    done = device.do("enterprise.patch", id, {"set": {"region": "东湖区"}}, was={"region": ""})
+    await device.sync()
+    assert (device.result(done).status, device.result(done).code) == ("rejected", "enterprise.field_invalid")
+    assert device.result(done).quarantine_id is not None
+    device.close()
+
+
+async def test_a_dossier_leaves_the_phone_with_its_assignment_and_a_late_edit_is_kept(donghu):
+    made = await add(donghu.sun)
+    id = UUID(made["id"])
+    given = (
+        await donghu.sun.client.post(f"/v1/enterprises/{id}/assignments", json={"person": str(donghu.zhou.id)})
+    ).json()
+    device = await phone(donghu, donghu.zhou)
+    await device.sync()
+    assert id in device.rows("enterprise")
+    await donghu.sun.client.delete(f"/v1/assignments/{given['id']}")
+    late = device.do("enterprise.patch", id, {"set": {"remark": "已搬迁"}}, was={"remark": ""})
+    await device.sync()
+    assert (device.result(late).status, device.result(late).code) == ("rejected", "patch.out_of_reach")
+    assert device.result(late).quarantine_id is not None
+    await device.sync()
+    assert id not in device.rows("enterprise")
+    assert id in device.rows("enterprise_name")
+    device.close()

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from sync.identity import new_id
+from tests.server.fieldwork import phone
 
 pytestmark = pytest.mark.anyio
 
@@ -340,3 +341,16 @@ async def test_a_range_of_a_file_can_be_read(donghu, asked, status, start, end):
     assert (got.status_code, got.content) == (status, PHOTO[start:end])
     whole = await donghu.zhou.client.get(f"/v1{path}", headers={"If-None-Match": f'"{sha256(PHOTO)}"'})
     assert whole.status_code == 304
+
+
+async def test_the_reference_phone_sends_its_photos_with_its_device_token(donghu):
+    from server.files.actions import files_of
+
+    record = new_id()
+    device = await phone(donghu, donghu.zhou)
+    ids = {device.attach(record, "1.jpg", PHOTO), device.attach(record, "空.txt", b"")}
+    await device.upload_files()
+    await device.upload_files()
+    states = await files_of(donghu.bureau, record, ids)
+    assert {(state.id, state.state) for state in states} == {(id, "stored") for id in ids}
+    device.close()
