@@ -11,7 +11,7 @@ import pytest
 
 from forms.definition import Form, Question, Repeat, questions
 from forms.evaluate import Evaluation, Flaw, evaluate, fill
-from forms.workbook.lists import read_rows
+from forms.lists import UnreadableList, read_rows
 from forms.workbook.outcome import Outcome
 from tests.forms.conftest import WORKBOOKS
 from tests.forms.fixtures.build import TABLES
@@ -350,3 +350,34 @@ def test_external_choices(form: Callable[[str], Form], outcome: Outcomes) -> Non
     assert flaws(one, {"city": "jiujiang", "street": "gongyuan"}) == [("street", "choice")]
     made = outcome("29_external_choices").generated["itemsets.csv"].decode()
     assert made.splitlines()[0] == '"list_name","name","label","city"'
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"\xff\xfe\x00\x00"),
+        ("a.csv", b""),
+        ("a.csv", b'name,label\n"open'),
+        ("a.geojson", b"{}"),
+        ("a.geojson", b"[" * 100_000),
+        ("a.geojson", b'{"features": [{"geometry": {"type": "Point", "coordinates": []}}]}'),
+        ("a.xml", b"<root>"),
+        ("a.xml", b'<!DOCTYPE r [<!ENTITY x "y">]><root><item><name>&x;</name></item></root>'),
+    ],
+)
+def test_a_list_file_that_is_not_what_it_says_is_named_unreadable(name: str, content: bytes) -> None:
+    with pytest.raises(UnreadableList):
+        read_rows(name, content)
+
+
+def test_list_files_are_read_as_people_save_them() -> None:
+    assert read_rows("a.csv", "\ufeffname,label\r\nGY,公园\r\n,\r\n".encode()) == [{"name": "GY", "label": "公园"}]
+    assert read_rows("a.csv", "name,label\nGY,公园\nTW\n".encode("gb18030")) == [
+        {"name": "GY", "label": "公园"},
+        {"name": "TW"},
+    ]
+    square = '{"type": "Polygon", "coordinates": [[[115, 28], [116, 28], [115, 28]]]}'
+    feature = f'{{"id": 7, "properties": {{"title": "甲", "open": true, "none": null}}, "geometry": {square}}}'
+    assert read_rows("a.geojson", f'{{"features": [{feature}]}}'.encode()) == [
+        {"title": "甲", "open": "true", "none": "", "id": "7", "geometry": "28 115 0 0; 28 116 0 0; 28 115 0 0"}
+    ]
