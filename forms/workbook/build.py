@@ -27,6 +27,9 @@ from forms.workbook.question import QuestionReader
 from forms.workbook.settings import read_settings
 from forms.workbook.survey import SurveyReader
 
+MAX_COMPLAINTS = 500
+"""More than anybody mends in one sitting; one more says how many were left out."""
+
 
 class _Verdict(Struct):
     xform: str = ""
@@ -48,13 +51,23 @@ def build(content: bytes, files: Mapping[str, bytes], limits: Limits) -> Outcome
     ours += _new(check_form(form), ours)
     ours += _unsaid(verdict.complaints, ours)
     if ours:
-        return Outcome(complaints=sorted(ours, key=_in_order), warnings=findings.warnings)
+        return Outcome(complaints=_capped(sorted(ours, key=_in_order)), warnings=findings.warnings[:MAX_COMPLAINTS])
     return Outcome(
-        warnings=sorted([*findings.warnings, *_new(verdict.warnings, findings.warnings)], key=_in_order),
+        warnings=sorted([*findings.warnings, *_new(verdict.warnings, findings.warnings)], key=_in_order)[
+            :MAX_COMPLAINTS
+        ],
         form=form,
         xform=verdict.xform,
         generated={"itemsets.csv": verdict.itemsets.encode()} if verdict.itemsets else {},
     )
+
+
+def _capped(complaints: list[Complaint]) -> list[Complaint]:
+    rest = len(complaints) - MAX_COMPLAINTS
+    if rest <= 0:
+        return complaints
+    more = of_file("workbook.more_complaints", f"还有 {rest} 处问题没有列出", f"{rest} more complaints are not shown")
+    return [*complaints[:MAX_COMPLAINTS], more]
 
 
 def _no_survey(workbook: Workbook) -> Complaint:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from functools import lru_cache
 
 TYPES: dict[str, str] = {
     "text": "string; q string; add text prompt",
@@ -119,9 +120,10 @@ def select_of(text: str) -> tuple[str, str, bool] | None:
     return _SELECT_BY_NAME[match["type"]], match["list"], match["other"] is not None
 
 
+@lru_cache(maxsize=200)
 def similar_type(text: str) -> str:
     """The type that looks most like `text`, or nothing."""
-    words = text.replace("-", "_").lower()
+    words = text[:60].replace("-", "_").lower()
     candidates = [*_BY_NAME, *(f"{name}" for name in SELECTS), "begin_group", "end_group", "begin_repeat", "end_repeat"]
     near = get_close_matches(words.split(" ")[0], candidates, n=1, cutoff=0.6) or get_close_matches(
         words, candidates, 1

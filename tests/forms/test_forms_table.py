@@ -9,8 +9,11 @@ import pytest
 from pyxform import aliases
 from pyxform.question_type_dictionary import QUESTION_TYPE_DICT
 
+from forms.analyse import MAX_ITEMS
 from forms.functions import FUNCTIONS
 from forms.workbook.columns import KNOWN
+from forms.workbook.door import MIB, USUAL
+from forms.workbook.survey import MAX_DEPTH
 from forms.workbook.vocabulary import KNOWN_APPEARANCES, REFUSED, SELECTS, TYPES
 
 ROOT = Path(__file__).parents[2]
@@ -126,3 +129,17 @@ def test_what_is_refused_says_what_the_author_will_read(row: Row) -> None:
         assert function is not None
         assert function.refused is not None
         assert all(part in row.said for part in (function.refused.zh, function.refused.en, function.refused.instead))
+
+
+def test_the_page_names_the_limits_that_hold() -> None:
+    told = [
+        f"{USUAL.file_bytes // MIB} MiB",
+        f"{USUAL.rows:,} rows",
+        f"{USUAL.columns} columns",
+        f"{USUAL.cells:,} filled cells",
+        f"{MAX_DEPTH} levels of groups",
+        f"{MAX_ITEMS:,} questions",
+        f"{USUAL.seconds:g} seconds",
+        f"{USUAL.memory_mib} MiB",
+    ]
+    assert [limit for limit in told if limit not in PAGE] == []

@@ -371,3 +371,12 @@ def test_a_conversion_over_its_memory_is_stopped_and_refused() -> None:
         convert(strings.getvalue(), file_name="checks.xlsx", limits=Limits(memory_mib=100, ratio=10_000))
     assert [one.code for one in refusal.value.complaints] == ["workbook.too_much_memory"]
     assert "100 MiB" in refusal.value.complaints[0].zh
+
+
+def test_a_thousand_complaints_are_counted_and_the_first_five_hundred_told() -> None:
+    rows = "\n".join(f"| txet | q{number} | Q |" for number in range(1000))
+    complaints = refused(f"\n## survey\n| type | name | label |\n|---|---|---|\n{rows}\n")
+    assert len(complaints) == 501
+    assert {one.instead for one in complaints[:-1]} == {"text"}
+    assert complaints[-1].code == "workbook.more_complaints"
+    assert "500" in complaints[-1].en
