@@ -260,6 +260,11 @@ async def execute(sql: str, args: Sequence[Any] = ()) -> None:
 
 
 async def executemany(sql: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Run one statement for many rows; outside a transaction all or nothing as well."""
+    """Run one statement for many rows; outside a transaction all or nothing as well. Inside one, what a failure leaves
+    behind goes with the savepoint or transaction around it."""
+    opened = current()
+    if opened is not None:
+        await opened.connection.executemany(sql, list(rows))
+        return
     async with transaction() as opened:
         await opened.connection.executemany(sql, list(rows))

@@ -54,8 +54,8 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     COORDINATOR: frozenset(
         {
-            "enterprise.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note", "issue.coordinate", "issue.close",
-            "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend", "routing.read", "campaign.read", "person.read",
+            "enterprise.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note", "issue.coordinate",
+            "issue.close", "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend", "routing.read", "campaign.read", "person.read",
             "file.read", "visit.read", "symposium.record", "task.read",
         }
     ),
