@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from xml.sax.saxutils import unescape  # of text that pyxform wrote; nothing is parsed
 
 from msgspec import Struct
 from pyxform.aliases import _type_alias_map
@@ -15,11 +16,11 @@ from forms.analyse import check_form
 from forms.complaint import Complaint
 from forms.definition import ChoiceList, Form, Item, Source, questions
 from forms.workbook import verdicts
-from forms.workbook.cells import Sheet, Workbook, read_workbook
+from forms.workbook.cells import SHEETS, Sheet, Workbook, read_workbook
 from forms.workbook.choosing import ListFinder
 from forms.workbook.door import Limits, of_file
 from forms.workbook.entities import read_entities
-from forms.workbook.lines import Findings, SheetLines, default_language
+from forms.workbook.lines import Findings, SheetLines, default_language, straight_quotes
 from forms.workbook.lists import check_files, read_lists
 from forms.workbook.outcome import Outcome
 from forms.workbook.outputs import read_outputs
@@ -52,10 +53,9 @@ def build(content: bytes, files: Mapping[str, bytes], limits: Limits) -> Outcome
     ours += _unsaid(verdict.complaints, ours)
     if ours:
         return Outcome(complaints=_capped(sorted(ours, key=_in_order)), warnings=findings.warnings[:MAX_COMPLAINTS])
+    warnings = sorted([*findings.warnings, *_new(verdict.warnings, findings.warnings)], key=_in_order)
     return Outcome(
-        warnings=sorted([*findings.warnings, *_new(verdict.warnings, findings.warnings)], key=_in_order)[
-            :MAX_COMPLAINTS
-        ],
+        warnings=warnings[:MAX_COMPLAINTS],
         form=form,
         xform=verdict.xform,
         generated={"itemsets.csv": verdict.itemsets.encode()} if verdict.itemsets else {},
@@ -113,7 +113,7 @@ def _rows_for_pyxform(key: str, sheet: Sheet, without: set[str]) -> list[dict[st
 def _read_form(workbook: Workbook, xform: str, files: Mapping[str, bytes], findings: Findings) -> Form:
     sheets = workbook.sheets
     default = default_language(SheetLines("settings", sheets.get("settings"), "", Findings()), sheets["survey"])
-    lines = {key: SheetLines(key, sheets.get(key), default, findings) for key in _SHEET_KEYS}
+    lines = {key: SheetLines(key, sheets.get(key), default, findings) for key in SHEETS}
     settings = read_settings(lines["settings"], findings)
     languages = _languages(lines, default)
     lists = read_lists(lines["choices"], lines["settings"])
@@ -136,21 +136,19 @@ def _read_form(workbook: Workbook, xform: str, files: Mapping[str, bytes], findi
         header=settings.header,
         instance_name=settings.instance_name,
         style=settings.style,
-        attachments=tuple(sorted(set(_ATTACHED.findall(xform)))),
+        attachments=tuple(sorted({unescape(name) for name in _ATTACHED.findall(xform)})),
         outputs=read_outputs(items, lists.values(), findings),
     )
 
 
-_SHEET_KEYS = ("survey", "choices", "settings", "external_choices", "entities")
 _ATTACHED = re.compile(r"jr://(?:file|file-csv|images|audio|video)/([^\"<]+)")
 _INSTANCE = re.compile(r"<instance id=\"([^\"]+)\" src=\"jr://file(?:-csv)?/([^\"]+)\"")
 
 
 def _with_instances(lists: dict[str, ChoiceList], xform: str) -> dict[str, ChoiceList]:
     """The XForm also names the files that `pulldata()` and entity updates read: they are lists too."""
-    return lists | {
-        name: ChoiceList(name=name, file=file) for name, file in _INSTANCE.findall(xform) if name not in lists
-    }
+    found = [(unescape(name), unescape(file)) for name, file in _INSTANCE.findall(xform)]
+    return lists | {name: ChoiceList(name=name, file=file) for name, file in found if name not in lists}
 
 
 def _languages(lines: dict[str, SheetLines], default: str) -> tuple[str, ...]:
@@ -163,7 +161,7 @@ def _dynamic_defaults(survey: SheetLines) -> frozenset[int]:
     found = []
     for line in survey:
         kind = line.get("type")
-        if default_is_dynamic(line.get("default"), _type_alias_map.get(kind, kind)):
+        if default_is_dynamic(straight_quotes(line.get("default")), _type_alias_map.get(kind, kind)):
             found.append(line.row.number)
     return frozenset(found)
 

@@ -78,6 +78,8 @@ class QuestionReader:
         )
         if list_name and kind != "select_one":
             check_spaces(line, self.choosing.lists[list_name])
+        if list_name:
+            self._check_default_choice(line, question)
         if not or_other or not list_name:
             return [question]
         if line.get("choice_filter"):
@@ -189,6 +191,21 @@ class QuestionReader:
                 "form.bad_value", key, f"不能写“{text}”", f"“{text}” is not possible here", " / ".join(allowed)
             )
         return text if text in allowed else "none"
+
+    def _check_default_choice(self, line: Line, question: Question) -> None:
+        choices = self.choosing.lists[str(question.list_name)]
+        if choices.file is not None or question.default is None:
+            return
+        known = {choice.name for choice in choices.choices} | ({"other"} if question.or_other else set())
+        chosen = [question.default] if question.type == "select_one" else question.default.split()
+        if lost := [name for name in chosen if name not in known]:
+            line.complain(
+                "form.bad_default",
+                "default",
+                f"清单“{choices.name}”里没有“{'、'.join(lost)}”",
+                f"the list “{choices.name}” has no “{', '.join(lost)}”",
+                "、".join(list(known)[:5]),
+            )
 
     def _check_default(self, line: Line, kind: str, default: str | None) -> None:
         """A fixed first value that the question's own type would refuse."""

@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pyxform.xls2xform import convert as by_pyxform
 
 from forms.complaint import Complaint
 from forms.definition import Form
@@ -72,13 +73,12 @@ def test_the_child_process_gives_what_this_process_gives(outcome: Callable[[str]
     assert asyncio.run(convert_async(content, file_name="reports.xlsx")) == made
 
 
-def test_the_xform_is_what_pyxform_makes_of_the_workbook_without_our_columns() -> None:
-    from pyxform.xls2xform import convert as by_pyxform
-
-    text = (TABLES[5].read_text(encoding="utf-8"), TABLES[25].read_text(encoding="utf-8"))
-    for tables in text:
-        content = workbook_of(read_tables(tables))
-        assert convert(content, file_name="x.xlsx").xform == by_pyxform(content, file_type=".xlsx").xform
+@pytest.mark.parametrize(
+    "path", [path for path in TABLES if "qf::" not in path.read_text()], ids=lambda path: path.stem
+)
+def test_the_xform_is_what_pyxform_makes_of_the_workbook_itself(path: Path, outcome: Callable[[str], Outcome]) -> None:
+    workbook = (WORKBOOKS / f"{path.stem}.xlsx").read_bytes()
+    assert outcome(path.stem).xform == by_pyxform(workbook, file_type=".xlsx").xform
 
 
 def test_every_complaint_is_given_at_once_with_its_place() -> None:
@@ -292,6 +292,39 @@ def test_what_only_pyxform_knows_is_told_at_its_place_too(rows: str, place: tupl
 """)
     assert places(complaints) == [place]
     assert "（" in complaints[0].zh
+
+
+def test_first_values_that_the_question_would_refuse_are_named() -> None:
+    complaints = refused("""
+## survey
+| type | name | label | default |
+|---|---|---|---|
+| integer | a | A | ten |
+| date | b | B | tomorrow |
+| select_one yn | c | C | maybe |
+| select_multiple yn | d | D | yes perhaps |
+| select_one yn or_other | e | E | other |
+| select_one yn | f | F | if(${c} = 'yes', 'yes', 'no') |
+
+## choices
+| list_name | name | label |
+|---|---|---|
+| yn | yes | Yes |
+| yn | no | No |
+""")
+    assert [(one.code, one.where.row) for one in complaints] == [("form.bad_default", row) for row in (2, 3, 4, 5)]
+
+
+def test_file_names_with_signs_that_xml_spells_out_are_attachments() -> None:
+    form, _ = publish("""
+## survey
+| type | name | label | image |
+|---|---|---|---|
+| note | a | A | R&D plan.png |
+| select_one_from_file r&d.csv | b | B | |
+""")
+    assert form.attachments == ("R&D plan.png", "r&d.csv")
+    assert [(one.name, one.file) for one in form.lists.values()] == [("r&d", "r&d.csv")]
 
 
 def test_full_width_colons_in_a_header_are_named() -> None:
