@@ -10,10 +10,10 @@ from server import lists, moment, phones
 from server.callbacks import handlers as callbacks
 from server.callbacks import phone as callback_operations
 from server.callbacks.actions import guard_closing
-from server.campaigns import filling
 from server.campaigns import handlers as campaigns
 from server.campaigns import kinds as slot_kinds
 from server.campaigns.links import handlers as links
+from server.campaigns.slots import filling
 from server.devices import handlers as devices
 from server.enterprises import handlers as enterprises
 from server.enterprises import kinds as enterprise_kinds

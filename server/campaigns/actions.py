@@ -12,8 +12,9 @@ from msgspec import Struct
 import sync.feed
 from server.audit.actions import record_event
 from server.campaigns.rules import Population, ValidityRule, is_over
+from server.campaigns.slots.reach import find_round, find_slot, lock_round, lock_slots
+from server.campaigns.slots.targets import choose, freeze
 from server.campaigns.tables import CLOSED, FILLED, OPEN, PLANNED, REFUSED, UNREACHABLE, Campaign, Round, Slot
-from server.campaigns.targets import choose, freeze
 from server.moment import now, today
 from server.people.actor import Actor
 from server.questionnaires.actions import find_form
@@ -93,27 +94,13 @@ async def create_campaign(actor: Actor, new: NewCampaign) -> Campaign:
     return campaign
 
 
-async def find_campaign(actor: Actor, campaign: UUID) -> Campaign:
-    row: Campaign | None = await Campaign.visible_to(actor).where(Campaign.id == campaign).first()
-    if row is None:
-        raise refusal("campaign.unknown")
-    return row
-
-
-async def find_round(actor: Actor, campaign: UUID, n: int) -> Round:
-    await find_campaign(actor, campaign)
-    row = await Round.objects().get((Round.bureau == actor.bureau) & (Round.campaign == campaign) & (Round.n == n))
-    if row is None:
-        raise refusal("round.unknown", n=n)
-    return row
-
-
 async def open_round(actor: Actor, campaign: UUID, n: int) -> OpenedRound:
     """Freezes the list and the form's version: what the registry says later changes neither. Raises `round.opened`,
     `round.form_expired`, `round.form_retired`, `round.nobody`, `round.too_many`, `round.enterprises_unknown`."""
     actor.must("campaign.run")
     async with transaction():
         row = await find_round(actor, campaign, n)
+        await lock_round(row)
         if row.state != PLANNED:
             raise refusal("round.opened", n=n)
         version = await _lawful_version(actor, row)
@@ -151,24 +138,19 @@ async def close_round(actor: Actor, campaign: UUID, n: int) -> Round:
     return row
 
 
-async def find_slot(actor: Actor, slot: UUID) -> Slot:
-    row: Slot | None = await Slot.visible_to(actor).where(Slot.id == slot).first()
-    if row is None:
-        raise refusal("slot.unknown")
-    return row
-
-
 async def mark_slot(actor: Actor, slot: UUID, state: str, reason: str) -> Slot:
     """The firm declined or could not be reached, or is to be asked again after all. Raises `slot.filled`, `round.not_open`."""
     actor.must("campaign.ask")
     if state not in MARKS:
         raise refusal("slot.state_unknown", state=state, states=", ".join(MARKS))
     async with transaction():
-        return await put_mark(actor, await find_slot(actor, slot), state, reason)
+        return await put_mark(await find_slot(actor, slot), state, reason, hand=actor)
 
 
-async def put_mark(actor: Actor, slot: Slot, state: str, reason: str) -> Slot:
+async def put_mark(slot: Slot, state: str, reason: str, *, hand: Actor) -> Slot:
     """Inside an open transaction, for whoever may."""
+    await lock_slots([slot.id])
+    await slot.refresh()
     row = await Round.objects().get(Round.id == slot.round)
     assert row is not None
     if is_over(row, today()):
@@ -177,8 +159,8 @@ async def put_mark(actor: Actor, slot: Slot, state: str, reason: str) -> Slot:
         raise refusal("slot.filled")
     slot.state, slot.reason = state, reason
     await slot.save()
-    sync.feed.touch(actor.bureau, SLOT_KIND, slot.id)
-    await record_event(actor, "slot.mark", SLOT_KIND, slot.id, {"state": state})
+    sync.feed.touch(hand.bureau, SLOT_KIND, slot.id)
+    await record_event(hand, "slot.mark", SLOT_KIND, slot.id, {"state": state})
     return slot
 
 

@@ -9,11 +9,11 @@ from msgspec import Struct
 
 import sync.feed
 from server.audit.actions import record_event
-from server.enterprises.actions import resolve_enterprise
 from server.moment import now
 from server.people.actor import Actor
 from server.people.tables import Person
 from server.refusals import refusal
+from server.symposia.attendance.reach import find_symposium, known_enterprise
 from server.symposia.tables import CLOSED, SYMPOSIUM_KINDS, Symposium, SymposiumHelper, SymposiumInvitation
 from sync.identity import named_id, new_id
 from sync.scopes import grant, revoke
@@ -74,13 +74,6 @@ async def plan_symposium(actor: Actor, new: NewSymposium) -> Symposium:
     return row
 
 
-async def find_symposium(actor: Actor, symposium: UUID) -> Symposium:
-    row: Symposium | None = await Symposium.visible_to(actor).where(Symposium.id == symposium).first()
-    if row is None:
-        raise refusal("symposium.unknown")
-    return row
-
-
 async def invite(actor: Actor, symposium: UUID, enterprises: list[UUID]) -> int:
     """How many are invited now; inviting twice is once."""
     actor.must("symposium.record")
@@ -126,24 +119,13 @@ async def end(symposium: Symposium) -> None:
             revoke(symposium.bureau, helper.person, scope_of(symposium.id))
 
 
-async def known_enterprise(actor: Actor, enterprise: UUID | None) -> UUID | None:
-    """The firm of this id today; a firm merged meanwhile leads on."""
-    if enterprise is None:
-        return None
-    found = await resolve_enterprise(actor.bureau, enterprise)
-    if found is None:
-        raise refusal("enterprise.unknown")
-    known: UUID = found.id
-    return known
-
-
 async def _invite(actor: Actor, symposium: Symposium, enterprises: list[UUID]) -> None:
     invited = await SymposiumInvitation.select(SymposiumInvitation.enterprise).where(
         SymposiumInvitation.symposium == symposium.id
     )
     known = {row["enterprise"] for row in invited}
     for enterprise in enterprises:
-        found = await known_enterprise(actor, enterprise)
+        found = await known_enterprise(actor.bureau, enterprise)
         if found is not None and found not in known:
             known.add(found)
             row = SymposiumInvitation(id=named_id("invitation", symposium.id, found), bureau=actor.bureau)

@@ -12,7 +12,7 @@ from server.enterprises.tables import Enterprise
 from server.paging import Page, check_limit, mark, read_mark
 from server.people.actor import Actor
 from server.reports.tables import Report
-from server.symposia.actions import find_symposium
+from server.symposia.attendance.reach import find_symposium
 from server.symposia.tables import Attendance, Symposium, SymposiumHelper, SymposiumInvitation
 
 

@@ -17,7 +17,7 @@ from sync.transaction import transaction
 KIND = "task"
 
 
-async def find_task(actor: Actor, task: UUID) -> Task:
+async def _find_task(actor: Actor, task: UUID) -> Task:
     found: Task | None = await Task.visible_to(actor).get(Task.id == task)
     if found is None:
         raise refusal("task.unknown")
@@ -28,7 +28,7 @@ async def finish_task(actor: Actor, task: UUID, note: str = "") -> Task:
     """Done once is done: saying it again changes nothing. A promise taken back meanwhile may still have been kept."""
     actor.must("task.do")
     async with transaction():
-        found = await find_task(actor, task)
+        found = await _find_task(actor, task)
         if found.state == DONE:
             return found
         found.state, found.note, found.done_at, found.done_by = DONE, note, now(), actor.person

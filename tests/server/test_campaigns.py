@@ -14,11 +14,12 @@ from server.campaigns.links.allowance import Allowance
 from server.campaigns.links.prefill import prefill
 from server.campaigns.links.token import make_token, read_token
 from server.campaigns.rules import ValidityRule, is_valid
+from server.moment import today
 from tests.server.fieldwork import enterprises, phone, publish, submit, visit_answers
 
 pytestmark = pytest.mark.anyio
 NOW = datetime.now(UTC)
-TODAY = NOW.date()
+TODAY = today()
 
 
 def day(offset: int) -> str:
@@ -235,7 +236,7 @@ async def test_a_forged_revoked_or_ended_link_opens_nothing(donghu):
 
 
 async def test_a_link_may_be_asked_only_so_often(donghu):
-    from server.campaigns.links.actions import allowance
+    from server.campaigns.links.answering import allowance
 
     (one,) = await enterprises(donghu, 1)
     await publish(donghu, "visit_record")

@@ -6,12 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from server.moment import today
 from server.tasks.promises import promises_in
 from sync.identity import new_id
 from tests.server.fieldwork import enterprises, phone, publish, submit, visit_answers
 
 pytestmark = pytest.mark.anyio
-TODAY = datetime.now(UTC).date()
+TODAY = today()
 
 
 def day(offset: int) -> str:

@@ -1,18 +1,19 @@
 """The shared calendar, the guard against visiting too often, and how a visit record finishes a plan."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.visits.guard import Neighbour, near, warn
+from server.moment import today
+from server.visits.calendar.guard import Neighbour, near, warn
 from sync.identity import new_id
 from tests.server.fieldwork import enterprises, phone, publish, submit, visit_answers
 
 pytestmark = pytest.mark.anyio
-TODAY = datetime.now(UTC).date()
+TODAY = today()
 
 
 def day(offset: int) -> str:

@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from server.campaigns.actions import find_campaign, find_round, find_slot
 from server.campaigns.board.rate import Rates, Tally, rates
 from server.campaigns.rules import Population, ValidityRule, is_over, last_day
+from server.campaigns.slots.reach import find_campaign, find_round, find_slot
 from server.campaigns.tables import CLOSED, OPEN, SLOT_STATES, Campaign, Round, Slot, SlotRecord
 from server.moment import today
 from server.paging import Page, check_limit, mark, read_mark

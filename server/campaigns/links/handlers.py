@@ -9,18 +9,8 @@ from litestar import Request, Router, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta, Raw, Struct
 
-from server.campaigns.links.actions import (
-    Answered,
-    LinkOut,
-    LinkPage,
-    answer,
-    decline,
-    look,
-    offer_link,
-    offer_links,
-    revoke_link,
-    unlock,
-)
+from server.campaigns.links.actions import LinkOut, offer_link, offer_links, revoke_link
+from server.campaigns.links.answering import Answered, LinkPage, answer, decline, look, unlock
 from server.door import once
 from server.paging import LIMIT_DEFAULT, Page
 

@@ -11,7 +11,7 @@ from server.moment import now
 from server.people.actor import Actor
 from server.refusals import refusal
 from server.symposia.actions import KIND as SYMPOSIUM_KIND
-from server.symposia.actions import find_symposium, known_enterprise
+from server.symposia.attendance.reach import find_symposium, known_enterprise
 from server.symposia.attendance.signatures import Entry
 from server.symposia.tables import ATTENDEE_KINDS, CLOSED, MODES, OPEN, PLANNED, Attendance, Symposium
 from sync.transaction import transaction
@@ -41,7 +41,7 @@ async def sign_in(actor: Actor, attendance: UUID, symposium: UUID, entry: Entry,
             row.edits += 1
         if row.signed_at is None:
             row.signed_at, row.signed_by, row.device = signed_at, actor.person, actor.device
-        await write(row, entry, await known_enterprise(actor, entry.enterprise))
+        await write(row, entry, await known_enterprise(actor.bureau, entry.enterprise))
         if meeting.state == PLANNED:
             await Symposium.update({Symposium.state: OPEN}).where(Symposium.id == meeting.id)
             sync.feed.touch(actor.bureau, SYMPOSIUM_KIND, meeting.id)

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from server.paging import Page, check_limit, mark, read_mark
 from server.people.actor import Actor
-from server.symposia.actions import find_symposium
+from server.symposia.attendance.reach import find_symposium
 from server.symposia.attendance.signatures import Entry, differences, masked, who
 from server.symposia.tables import Attendance
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -11,8 +12,9 @@ import sync.feed
 from server.audit.actions import record_event
 from server.campaigns.actions import SLOT_KIND
 from server.campaigns.rules import ValidityRule, is_over, is_valid, standing_of
+from server.campaigns.slots.reach import lock_slots
 from server.campaigns.tables import DESK, FILLED, FIRST, INVALID, LINK, PLANNED, VISIT, Round, Slot, SlotRecord
-from server.enterprises.actions import resolve_enterprise
+from server.enterprises.tables import Enterprise
 from server.moment import now
 from server.people.actor import Actor
 from server.records.submission import SubmittedRecord
@@ -25,14 +27,17 @@ WAYS = {"link": LINK, "desk": DESK}
 
 
 async def follow_records(system: Actor, records: list[SubmittedRecord]) -> None:
-    """Follower of submitted and amended records, in their transaction."""
+    """Follower of submitted and amended records, in their transaction. Most records concern no round: two questions tell."""
     rounds = await _rounds(system.bureau, {record.form_id for record in records})
     if not rounds:
         return
     async with transaction():
+        enterprises = await _today(system.bureau, {record.enterprise for record in records} - {None})
+        slots = await _slots(system.bureau, list(rounds), set(enterprises.values()))
         for record in records:
-            if record.enterprise is not None:
-                await _take_in(system, rounds, record, record.enterprise)
+            here = slots.get(enterprises.get(record.enterprise)) if record.enterprise is not None else None
+            if here:
+                await _take_in(system, rounds, record, here)
 
 
 async def follow_enterprise_merge(system: Actor, old: UUID, into: UUID) -> None:
@@ -51,11 +56,30 @@ async def _rounds(bureau: UUID, forms: set[str]) -> dict[UUID, Round]:
     return {row.id: row for row in sorted(found, key=lambda row: (row.closes_on, row.id))}
 
 
-async def _take_in(system: Actor, rounds: dict[UUID, Round], record: SubmittedRecord, enterprise: UUID) -> None:
-    found = await resolve_enterprise(system.bureau, enterprise)
-    if found is None:
-        return
-    slot = await _slot_of(system.bureau, rounds, record, found.id)
+async def _today(bureau: UUID, enterprises: set[Any]) -> dict[UUID, UUID]:
+    """Each enterprise → the one it is today, after merges."""
+    if not enterprises:
+        return {}
+    rows = await Enterprise.select(Enterprise.id, Enterprise.merged_into).where(
+        Enterprise.bureau == bureau, Enterprise.id.is_in(list(enterprises))
+    )
+    return {row["id"]: row["merged_into"] or row["id"] for row in rows}
+
+
+async def _slots(bureau: UUID, rounds: list[UUID], enterprises: set[UUID]) -> dict[UUID | None, list[UUID]]:
+    """Enterprise → its slots in these rounds."""
+    found: dict[UUID | None, list[UUID]] = {}
+    if enterprises:
+        for row in await Slot.select(Slot.id, Slot.enterprise).where(
+            Slot.bureau == bureau, Slot.enterprise.is_in(list(enterprises)), Slot.round.is_in(rounds)
+        ):
+            found.setdefault(row["enterprise"], []).append(row["id"])
+    return found
+
+
+async def _take_in(system: Actor, rounds: dict[UUID, Round], record: SubmittedRecord, here: list[UUID]) -> None:
+    await lock_slots(here)
+    slot = _slot_of(rounds, record, await Slot.objects().where(Slot.bureau == system.bureau, Slot.id.is_in(here)))
     if slot is None:
         return
     row = rounds[slot.round]
@@ -86,15 +110,11 @@ async def _take_in(system: Actor, rounds: dict[UUID, Round], record: SubmittedRe
     sync.feed.touch(system.bureau, SLOT_KIND, slot.id)
 
 
-async def _slot_of(bureau: UUID, rounds: dict[UUID, Round], record: SubmittedRecord, enterprise: UUID) -> Slot | None:
+def _slot_of(rounds: dict[UUID, Round], record: SubmittedRecord, slots: list[Slot]) -> Slot | None:
     """The slot the record names; else that of the campaign it names; else one of any round open now, first one that is
     still to be filled. A record filled in before a round opened says nothing about it."""
     day = _answered_on(record)
-    slots = [
-        slot
-        for slot in await Slot.objects().where(Slot.bureau == bureau, Slot.enterprise == enterprise)
-        if slot.round in rounds and day >= rounds[slot.round].opens_on
-    ]
+    slots = [slot for slot in slots if day >= rounds[slot.round].opens_on]
     if record.slot is not None:
         return next((slot for slot in slots if slot.id == record.slot), None)
     if record.campaign is not None:
