@@ -6,6 +6,7 @@ import click
 
 from server.campaigns import commands as campaigns
 from server.console import out, print_json, run
+from server.demo.commands import demo
 from server.devices import commands as devices
 from server.enterprises import commands as enterprises
 from server.issues import commands as issues
@@ -81,6 +82,7 @@ main.add_command(devices.device)
 main.add_command(questionnaires.form)
 main.add_command(routing.routing)
 main.add_command(issues.issue)
+main.add_command(demo)
 main.add_command(api)
 main.add_command(phone)
 for command in (keeping.backup, keeping.restore, keeping.doctor):

@@ -66,6 +66,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "permission.missing": (403, "您的角色不能做此操作({permission})", "Your role may not do this ({permission})"),
     "bureau.unknown": (404, "没有这个机构:{bureau}", "No such bureau: {bureau}"),
     "bureau.exists": (409, "机构代码已存在:{code}", "A bureau with this code exists: {code}"),
+    "demo.founded": (
+        409,
+        "数据库里已有单位,演示数据只能放进空库(换一个 QIFANG_DATA)",
+        "There is a bureau already; a demo needs an empty database (choose another QIFANG_DATA)",
+    ),
     "bureau.ambiguous": (
         422,
         "有多个机构,请用 --bureau 指明:{codes}",
@@ -295,6 +300,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     ),
     "issue.policy": (422, "没有这个时限政策:{policy}", "There is no such policy: {policy}"),
     "issue.letter": (422, "没有结果等次 {letter},可选 {letters}", "There is no result letter {letter}; use {letters}"),
+    "issue.letters": (
+        422,
+        "请给出 1 到 {limit} 个不重复的结果等次",
+        "Give 1 to {limit} result letters, each once",
+    ),
     "issue.return_forced": (409, "该事项为审定派单,不能退回", "This dispatch is final; it cannot be returned"),
     "issue.return_late": (409, "申请退回的期限已于 {until} 截止", "The time for asking to return it ended on {until}"),
     "issue.wait_used": (409, "待企业补充最多 {limit} 次", "An issue may wait for the enterprise {limit} times at most"),
@@ -315,7 +325,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "issue.filter": (422, "筛选条件 {field} 无效:{value}", "The filter {field} does not fit: {value}"),
     # callbacks
     "callback.incomplete": (422, "回访还缺这些内容:{fields}", "These answers are still missing: {fields}"),
-    "callback.not_due": (409, "事项 {number} 现为“{state}”,不需要回访", "Issue {number} does not wait for a call-back now"),
+    "callback.not_due": (
+        409,
+        "事项 {number} 现为“{state}”,不需要回访",
+        "Issue {number} does not wait for a call-back now",
+    ),
     "callback.which": (
         422,
         "请用 report 指明回访哪条诉求的企业:{reports}",

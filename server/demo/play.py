@@ -21,7 +21,7 @@ from server.demo.acts.phones import Done, Phones
 from server.demo.acts.stories import Matter, Stories
 from server.demo.acts.surveys import census_answers, monitor_answers
 from server.demo.acts.visits import Raised, visit_answers
-from server.demo.cast import Cast, Firm, Player, found
+from server.demo.cast import BUREAU_NAME, Cast, Firm, Player, found
 from server.demo.seeds import Story, problems, stories
 from server.demo.stage import Stage
 from server.moment import at, now
@@ -57,6 +57,8 @@ class Played(Struct, frozen=True):
     """What the play leaves behind, for whoever shows it."""
 
     cast: Cast
+    name: str
+    """Of the bureau."""
     last: datetime
     """The moment of the last thing that happened."""
 
@@ -75,7 +77,7 @@ async def play_demo(
     play = Play(stage, cast, phones)
     play.plan()
     last = await stage.play(on_progress)
-    return Played(cast, last)
+    return Played(cast, BUREAU_NAME, last)
 
 
 async def _publish(stage: Stage, cast: Cast) -> dict[str, str]:
@@ -157,7 +159,9 @@ class Play:
         """Some enterprises tell their problems in the yearly census or the quarterly monitor."""
         firms = iter(self.chance.sample(self.cast.firms, CENSUS + MONITORS))
         for form, count in (("cultivation_census", CENSUS), ("ops_monitor_q", MONITORS)):
-            telling = [pair for pair in begins if pair[1].state in ("IN_PROGRESS", "CLOSED") and not _is_solved(pair[1])]
+            telling = [
+                pair for pair in begins if pair[1].state in ("IN_PROGRESS", "CLOSED") and not _is_solved(pair[1])
+            ]
             for number, firm in zip(range(count), firms, strict=False):
                 pair = self.chance.choice(telling) if number < 3 else (self._some_day(), None)
                 matters = []

@@ -31,7 +31,6 @@ from server.worktime.actions import calendar_of
 
 LEADS = {
     "02": "finance",
-    "07": "sme",
     "12": "market",
     "13": "market",
     "14": "market",
@@ -39,7 +38,7 @@ LEADS = {
     "16": "hr",
     "99": "infra",
 }
-"""Whom a dispatcher picks where the matrix names nobody."""
+"""Whom a dispatcher picks where the matrix names nobody; the bureau's own office for all other kinds."""
 ROLES = {
     "dispatch": DISPATCHER, "refuse": DISPATCHER, "decide_return": DISPATCHER, "transfer": DISPATCHER, "merge": DISPATCHER,
     "record_reply": DISPATCHER, "review": REVIEWER, "withdraw": COMMISSIONER, "resume": COMMISSIONER, "escalate": SUPERVISOR,
@@ -128,7 +127,7 @@ class Stories:
         return await self.stage.actor(player.id)
 
     async def _lead(self, issue: Issue) -> str:
-        return (await route_of(issue)).lead or LEADS[issue.category[:2] or "99"]
+        return (await route_of(issue)).lead or LEADS.get(issue.category[:2], "sme")
 
     async def _co(self, issue: Issue) -> str:
         """A unit with a handler that may help: one the matrix names, else the bureau's own."""
