@@ -149,6 +149,7 @@ async def flat(row: Enterprise) -> dict[str, Any]:
 
 async def reach_enterprise(actor: Actor, enterprise: UUID) -> Enterprise:
     """The row, or the one it was merged into, when this person may see it. Raises `enterprise.unknown`."""
+    actor.must("enterprise.read")
     found = await resolve_enterprise(actor.bureau, enterprise)
     row = await Enterprise.visible_to(actor).where(Enterprise.id == found.id).first() if found else None
     if row is None:

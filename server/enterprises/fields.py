@@ -10,6 +10,7 @@ from typing import Any
 
 import pypinyin
 from msgspec import Struct
+from pypinyin.seg import mmseg
 
 from server.enterprises import credit_code
 
@@ -100,7 +101,7 @@ class Misfit(Struct, frozen=True):
 
 def tidy(text: str) -> str:
     """One line, no outer blanks; full-width letters, digits and blanks narrowed, Chinese punctuation left alone."""
-    return re.sub(r"\s+", " ", text.translate(_NARROW)).strip()
+    return re.sub(r"\s+", " ", text.translate(_NARROW)).strip() if _UNTIDY.search(text) else text
 
 
 _NARROW = {0x3000: " ", 0xFEFF: "", 0x200B: "", 0xA0: " "} | {
@@ -108,9 +109,11 @@ _NARROW = {0x3000: " ", 0xFEFF: "", 0x200B: "", 0xA0: " "} | {
 }
 
 
-def read_field(field: str, text: str) -> tuple[str, Misfit | None]:
-    """The canonical value of what a person wrote in a text or contact field; empty text stays empty."""
-    value = tidy(text)
+_UNTIDY = re.compile(f"[\\s{''.join(map(chr, _NARROW))}]")
+
+
+def read_field(field: str, value: str) -> tuple[str, Misfit | None]:
+    """The canonical value of what a person wrote, tidied, in a text or contact field; empty text stays empty."""
     if not value:
         return "", None
     reader = _READERS.get(field)
@@ -132,10 +135,12 @@ def _read_code(field: str, value: str) -> tuple[str, Misfit | None]:
     return code, None if fault is None else Misfit(field, code[:40], fault.zh, fault.en)
 
 
+@lru_cache(maxsize=512)
 def _read_status(field: str, value: str) -> tuple[str, Misfit | None]:
     return _chosen(field, value, _STATUS, STATUS_WORDS)
 
 
+@lru_cache(maxsize=512)
 def _read_size(field: str, value: str) -> tuple[str, Misfit | None]:
     return _chosen(field, value, _SIZE, SIZE_WORDS)
 
@@ -150,12 +155,14 @@ def _chosen(
     return value, Misfit(field, value[:40], f"应为:{zh}", f"should be one of: {', '.join(words)}")
 
 
+@lru_cache(maxsize=2048)
 def _read_tier(field: str, value: str) -> tuple[str, Misfit | None]:
     """The ladder is the bureau's own: a rung we do not know stays as it was written."""
     meaning = _TIER.get(_folded(value))
     return (meaning, None) if meaning is not None else _within_length(field, value)
 
 
+@lru_cache(maxsize=2048)
 def _read_region(field: str, value: str) -> tuple[str, Misfit | None]:
     """Any well-formed code is taken: places are founded, renamed and dissolved every year."""
     if _REGION.match(value):
@@ -165,6 +172,7 @@ def _read_region(field: str, value: str) -> tuple[str, Misfit | None]:
     )
 
 
+@lru_cache(maxsize=2048)
 def _read_industry(field: str, value: str) -> tuple[str, Misfit | None]:
     code = value.upper()
     if _INDUSTRY.match(code):
@@ -207,7 +215,7 @@ def read_value(field: str, value: Any) -> tuple[Any, Misfit | None]:
             return "", Misfit(field, str(value)[:40], "应为文本", "should be text")
         if field in ("name", "status") and not tidy(value):
             return "", Misfit(field, "", "不能为空", "may not be empty")
-        return read_field(field, value)
+        return read_field(field, tidy(value))
     if not FACT_NAME.match(field):
         return value, Misfit(
             field[:40], "", "字段名应为小写字母、数字和下划线", "field names are small letters, digits and underscores"
@@ -217,16 +225,26 @@ def read_value(field: str, value: Any) -> tuple[Any, Misfit | None]:
     return value, None
 
 
-@lru_cache(maxsize=65536)
 def pinyin_of(name: str) -> str:
     """Initials, a blank, the whole reading, so that `nchm` and `nanchanghong` both find 南昌鸿铭."""
     written = unicodedata.normalize("NFKC", name).lower()
     initials, words = [], []
-    for syllable in pypinyin.lazy_pinyin(written):
-        word = re.sub(r"[^a-z0-9]", "", syllable)
-        words.append(word)
-        initials.append(word if syllable in written else word[:1])
+    for word in mmseg.seg.cut(written):
+        initial, whole = _reading_of(word)
+        initials.append(initial)
+        words.append(whole)
     return f"{''.join(initials)} {''.join(words)}".strip()
+
+
+@lru_cache(maxsize=65536)
+def _reading_of(word: str) -> tuple[str, str]:
+    """Names are made of the same words again and again; reading one takes longer than all else an import does with its line."""
+    initials, whole = "", ""
+    for syllable in pypinyin.lazy_pinyin(word):
+        plain = re.sub(r"[^a-z0-9]", "", syllable)
+        initials += plain if syllable in word else plain[:1]
+        whole += plain
+    return initials, whole
 
 
 def mask_phone(phone: str) -> str:

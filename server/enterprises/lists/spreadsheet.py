@@ -116,7 +116,7 @@ def _text_rows(text: str, delimiter: str, skipped: int) -> Iterator[tuple[int, l
 
 def _unquoted(cell: str) -> str:
     """`="0123"` is how people keep a spreadsheet from eating leading zeros."""
-    found = _QUOTED_FORMULA.match(cell.strip())
+    found = _QUOTED_FORMULA.match(cell.strip()) if "=" in cell else None
     return found[1] if found else cell
 
 
