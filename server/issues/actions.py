@@ -14,6 +14,7 @@ from server.issues.states import STATES, VERBS, Verb, find_move
 from server.issues.steps.dues import current_dues, due_columns, timeline
 from server.issues.steps.effects import EFFECTS
 from server.issues.steps.joining import find_issue
+from server.issues.steps.letters import Letter, store_letters
 from server.issues.steps.opening import KIND, open_reports
 from server.issues.steps.step import Occurred, Step, co_units, impossible
 from server.issues.tables import Issue, IssueEvent
@@ -22,10 +23,11 @@ from server.people.actor import Actor
 from server.refusals import refusal
 from server.reports.filed import FiledReport
 from sync.feed import touch
-from sync.identity import named_id
+from sync.identity import new_id
 from sync.transaction import fetch, is_postgres, transaction
 
 CHUNK = 1000
+LETTERS_MAX = 20
 
 
 async def open_issues(actor: Actor, reports: Sequence[FiledReport]) -> list[UUID]:
@@ -108,7 +110,7 @@ async def _finish(step: Step, occurred: Occurred | None) -> None:
         raise impossible(issue, verb)
     issue.events += 1
     event = IssueEvent(
-        id=named_id("issue_event", issue.id, issue.events),
+        id=new_id(),
         bureau=issue.bureau,
         issue=issue.id,
         n=issue.events,
@@ -145,6 +147,18 @@ async def _set_dues(issue: Issue, events: list[IssueEvent]) -> bool:
             setattr(issue, name, value)
             moved = True
     return moved
+
+
+async def replace_letters(actor: Actor, letters: list[Letter]) -> list[Letter]:
+    """The bureau's own result letters from now on. What was given keeps the meaning it was given with. Raises `issue.letters`."""
+    actor.must("routing.write")
+    given = [letter.letter for letter in letters]
+    if not 0 < len(letters) <= LETTERS_MAX or len(set(given)) < len(given) or not all(given):
+        raise refusal("issue.letters", limit=LETTERS_MAX)
+    async with transaction():
+        await store_letters(actor.bureau, letters)
+        await record_event(actor, "letters.replace", "bureau", actor.bureau, {"letters": given})
+    return letters
 
 
 async def recompute_dues(actor: Actor) -> int:

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Router, get, post
+from litestar import Request, Router, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from server.door import once
-from server.issues.actions import move_issue
+from server.issues.actions import move_issue, replace_letters
 from server.issues.queue.detail import IssueOut, show_issue
 from server.issues.queue.listing import Queue, Wanted, list_queue
 from server.issues.states import VERBS, Verb
@@ -51,6 +51,11 @@ async def get_letters(request: Request[Any, Any, Any]) -> list[Letter]:
     return await letters_of(request.user.bureau)
 
 
+@put("/letters")
+async def put_letters(request: Request[Any, Any, Any], data: JSONBody[list[Letter]]) -> list[Letter]:
+    return await once(request, request.user, lambda: replace_letters(request.user, data))  # type: ignore[return-value]
+
+
 def route_for(verb: Verb) -> Any:
     async def handler(request: Request[Any, Any, Any], issue: FromPath[str], data: JSONBody[verb.fields]) -> IssueOut:  # type: ignore[name-defined]
         async def work() -> IssueOut:
@@ -66,7 +71,7 @@ def route_for(verb: Verb) -> Any:
 router = Router(
     "/v1",
     route_handlers=[
-        list_issues, get_issue, get_letters,
+        list_issues, get_issue, get_letters, put_letters,
         *(route_for(verb) for verb in VERBS.values() if verb.route and verb.name not in ELSEWHERE),
     ],
     tags=["issues"],

@@ -16,7 +16,7 @@ from server.routing.route import Rule
 from server.worktime.actions import Day, change_days
 from sync.refusal import Refusal
 from sync.transaction import execute, fetch, is_postgres, transaction
-from tests.server.fieldwork import phone
+from tests.server.fieldwork import CODES, enterprises, phone
 
 pytestmark = pytest.mark.anyio
 
@@ -511,3 +511,53 @@ async def test_a_phone_of_another_unit_holds_nothing_and_may_do_nothing(donghu):
     found = await fetch("SELECT id FROM issue WHERE number = $1", [number])
     device.do("issue.sign", UUID(str(found[0][0])), {})
     assert await pushed(device) == [("rejected", "issue.unknown")]
+
+
+async def test_a_commissioner_sees_the_issues_of_enterprises_in_their_care_whoever_reported_them(donghu):
+    from server.enterprises.actions import NewEnterprise, add_enterprise
+
+    (enterprise,) = await enterprises(donghu, 1)
+    other = await add_enterprise(donghu.system, NewEnterprise(name="别家企业", region="360102"))
+    numbers = await filed(
+        donghu,
+        report(donghu, 1, person=donghu.qian.id, enterprise=enterprise),
+        report(donghu, 2, person=donghu.qian.id, enterprise=other.id),
+    )
+    seen = (await donghu.zhou.client.get("/v1/issues")).json()
+    assert [line["number"] for line in seen["items"]] == [numbers[0]]
+    device = await phone(donghu, donghu.zhou)
+    await device.sync()
+    assert [body["number"] for body in device.rows("issue").values()] == [numbers[0]]
+    asked = await donghu.sun.client.get("/v1/issues", params={"enterprise": str(other.id)})
+    assert [line["number"] for line in asked.json()["items"]] == [numbers[1]]
+
+
+async def test_what_concerned_a_provisional_enterprise_follows_it_when_it_is_merged(donghu):
+    from server.enterprises.actions import NewEnterprise, add_enterprise
+    from server.enterprises.merging.actions import merge_enterprises
+
+    (provisional,) = await enterprises(donghu, 1)
+    real = await add_enterprise(donghu.system, NewEnterprise(name="东湖精工", credit_code=CODES[0]))
+    (number,) = await filed(donghu, report(donghu, enterprise=provisional))
+    await merge_enterprises(donghu.system, provisional, real.id)
+    shown = (await donghu.lin.client.get(f"/v1/issues/{number}")).json()
+    assert (shown["enterprise"], shown["links"][0]["enterprise"]) == (str(real.id), str(real.id))
+
+
+async def test_result_letters_are_the_bureau_s_own_and_keep_the_meaning_they_were_given_with(donghu):
+    numbers = await filed(donghu, report(donghu, 1), report(donghu, 2))
+    for number in numbers:
+        await do(donghu.lin, number, "dispatch", lead="finance")
+        await do(donghu.he, number, "signature")
+    await do(donghu.he, numbers[0], "reply", letter="A", words="已办")
+    ours = [{"letter": "甲", "zh": "办结"}, {"letter": "A", "zh": "已解决或基本解决"}]
+    assert (await donghu.sun.client.put("/v1/letters", json=ours)).status_code == 200
+    assert [one["letter"] for one in (await donghu.he.client.get("/v1/letters")).json()] == ["甲", "A"]
+    assert (await do(donghu.he, numbers[1], "reply", 422, letter="B", words="已办"))["code"] == "issue.letter"
+    assert (await do(donghu.he, numbers[1], "reply", letter="A", words="已办"))[
+        "letter_definition"
+    ] == "已解决或基本解决"
+    old = (await donghu.he.client.get(f"/v1/issues/{numbers[0]}")).json()
+    assert old["letter_definition"] == "已解决"
+    twice = await donghu.sun.client.put("/v1/letters", json=[ours[0], ours[0]])
+    assert twice.json()["code"] == "issue.letters"

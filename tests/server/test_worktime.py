@@ -43,7 +43,8 @@ def test_2026_has_248_working_days():
 
 
 def test_every_day_of_three_years_agrees_with_another_calendar():
-    other = pytest.importorskip("chinese_calendar")
+    import chinese_calendar as other
+
     day = date(2024, 1, 1)
     while day <= date(2026, 12, 31):
         assert CALENDAR.is_working(day) == other.is_workday(day), day

@@ -12,6 +12,7 @@ from server.refusals import refusal
 from server.reports.tables import Report
 from sync.feed import touch, touch_many
 from sync.identity import new_id
+from sync.transaction import fetch, is_postgres
 
 
 async def find_issue(bureau: UUID, named: str | UUID) -> Issue | None:
@@ -54,6 +55,9 @@ async def merge(step: Step) -> None:
     other = await follow_merges(issue.bureau, other)
     if other.id == issue.id:
         raise refusal("issue.merge_self")
+    if is_postgres():  # its state must still be true at the commit
+        await fetch("SELECT id FROM issue WHERE id = $1 FOR UPDATE", [other.id])
+        await other.refresh()
     if other.closed_at is not None:
         raise refusal("issue.merge_closed", number=other.number)
     known = {link.report for link in await links_of(issue.bureau, other.id)}

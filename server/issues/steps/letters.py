@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from server.issues.tables import ResultLetter
 from server.refusals import refusal
+from sync.identity import new_id
 
 SEED = Path(__file__).parent.parent / "seed" / "letters.csv"
 
@@ -32,6 +33,16 @@ async def letters_of(bureau: UUID) -> list[Letter]:
     """The bureau's own, or the shipped ones as long as it has none."""
     rows = await ResultLetter.objects().where(ResultLetter.bureau == bureau).order_by(ResultLetter.place)
     return [Letter(letter=row.letter, zh=row.zh, en=row.en) for row in rows] or list(shipped_letters())
+
+
+async def store_letters(bureau: UUID, letters: list[Letter]) -> None:
+    """In place of all there were."""
+    await ResultLetter.delete().where(ResultLetter.bureau == bureau)
+    rows = [
+        ResultLetter(id=new_id(), bureau=bureau, letter=one.letter, zh=one.zh, en=one.en, place=place)
+        for place, one in enumerate(letters)
+    ]
+    await ResultLetter.insert(*rows)
 
 
 async def define_letter(bureau: UUID, letter: str) -> str:

@@ -4,6 +4,7 @@ because a push of fifty visit records comes through here; that is why this is ra
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from server.settings import settings
 from server.worktime.actions import calendar_of
 from sync.bulk import ids, one_of
 from sync.feed import touch_many
-from sync.identity import named_id
+from sync.identity import named_id, new_id
 from sync.transaction import executemany, fetch, transaction
 
 KIND = "issue"
@@ -80,12 +81,15 @@ async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
     issues: list[tuple[Any, ...]] = []
     events: list[tuple[Any, ...]] = []
     links: list[tuple[Any, ...]] = []
+    known_dues: dict[tuple[datetime, bool], dict[str, Any]] = {}
     for number, (id, report) in zip(numbers, fresh.items(), strict=True):
         at = report.reported_at
         done = report.solved_on_site
         state = "ON_SITE_CLOSED" if done else "SUBMITTED"
-        happened = [Event("opened", at), Event("ended", at)] if done else [Event("opened", at)]
-        due = due_columns(due_dates(happened, policy, calendar, settings.timezone))
+        due = known_dues.get((at, done))
+        if due is None:  # a push is received at one moment, so its reports share their dates
+            happened = [Event("opened", at), Event("ended", at)] if done else [Event("opened", at)]
+            due = known_dues[at, done] = due_columns(due_dates(happened, policy, calendar, settings.timezone))
         title = (report.title or report.description)[:TITLE_MAX]
         issues.append((
             id, actor.bureau, number, state, at, title, report.category, report.urgency, ORDINARY, report.enterprise,
@@ -94,10 +98,10 @@ async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
         ))  # fmt: skip
         outcome = "solved_on_site" if done else ""
         events.append((
-            named_id("issue_event", id, 1), actor.bureau, id, 1, at, at, "open", outcome, "", state, report.person, None, "{}", "",
+            new_id(), actor.bureau, id, 1, at, at, "open", outcome, "", state, report.person, None, "{}", "",
         ))  # fmt: skip
         links.append((
-            named_id("issue_link", id, report.id), actor.bureau, id, report.id, report.enterprise, report.person, report.person, at,
+            new_id(), actor.bureau, id, report.id, report.enterprise, report.person, report.person, at,
         ))  # fmt: skip
     await executemany(insert_into("issue", _ISSUE), issues)
     await executemany(insert_into("issue_event", _EVENT), events)
