@@ -256,11 +256,11 @@ class Phone:
         return batch
 
     async def _send(self, batch: list[tuple[int, bytes]]) -> PushResponse:
-        acked = self.db.execute("SELECT coalesce(max(n), 0) FROM operation WHERE result IS NOT NULL").fetchone()[0]
+        first_unanswered = self.db.execute("SELECT min(n) FROM operation WHERE result IS NULL").fetchone()[0]
         request = {
             "device": self.device,
             "incarnation": self.meta("incarnation"),
-            "acked": acked,
+            "acked": first_unanswered - 1,
             "clock": self.clock(),
             "operations": [msgspec.Raw(b'{"n":%d,' % n + body[1:]) for n, body in batch],
         }
@@ -309,6 +309,7 @@ class Phone:
                 headers = {"Upload-Metadata": metadata, "Upload-Length": str(len(row["content"]))}
                 await self.request("POST", "/files", headers=TUS | headers)
                 offset = 0
+            setbacks = 0
             while offset < len(row["content"]):
                 chunk = row["content"][offset : offset + CHUNK_BYTES]
                 headers = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
@@ -316,6 +317,9 @@ class Phone:
                     answer = await self.request("PATCH", address, headers=TUS | headers, content=chunk, tries=1)
                     offset = int(answer.headers["Upload-Offset"])
                 except (Offline, Answered):
+                    setbacks += 1
+                    if setbacks == TRIES_MAX:
+                        raise
                     offset = await self._offset(address) or 0
             self.db.execute("UPDATE file SET is_stored = 1 WHERE id = ?", [row["id"]])
 
@@ -349,6 +353,7 @@ class Phone:
                     self.set_meta("cursor", "")
                     self.set_meta("mark", int(self.meta("mark", "0")) + 1)
                     self.set_meta("is_reconciling", 1)
+                    self.db.execute("DELETE FROM row_scope")
                 continue
             with self.together():
                 for change in answer.changes:
@@ -388,11 +393,11 @@ class Phone:
                 self._drop(kind, id)
 
     def _sweep(self) -> None:
-        """After a reconcile that has reached the head: what the server did not send again is gone."""
-        if not self.meta("is_reconciling"):
-            return
+        """At the head: what this phone made and was answered for, but did not get back, is not in its reach; and after a
+        reconcile what the server did not send again is gone."""
         with self.together():
-            stale = self.db.execute("SELECT kind, id FROM row WHERE mark < ?", [int(self.meta("mark"))]).fetchall()
+            mark = int(self.meta("mark", "0")) if self.meta("is_reconciling") else 0
+            stale = self.db.execute("SELECT kind, id FROM row WHERE mark < ? OR v = 0", [mark]).fetchall()
             for row in stale:
                 self._drop(row["kind"], row["id"])
             self.set_meta("is_reconciling", "")

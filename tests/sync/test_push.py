@@ -11,7 +11,8 @@ from door import Door, Line
 from toy import LI, WANG, ZHAO, add_note, later
 
 from sync.devices import authenticate, enrol, issue_code, list_devices, revoke_device
-from sync.feed import touch
+from sync.feed import rotate_epoch, touch
+from sync.operations import OperationContext
 from sync.phone import Answered, Offline, Phone
 from sync.push import decode_push, push
 from sync.quarantine import accept, list_quarantine, release_overdue, return_to_author
@@ -345,15 +346,12 @@ async def test_rule_5_half_a_character_from_a_cut_text_does_not_stop_the_phone(t
         raw = plain[: plain.index(b"[") + 1] + head + text[1:] + b"]}"
         answer = await push(context, decode_push(raw))
         assert answer.have_n == n
-    for n, hostile in ((4, b'"\xff"'), (5, b"[" * 9_999 + b"]" * 9_999)):
-        body = envelope(li, operation(n=n, title="@")).replace(b'"@"', hostile)
-        if n == 4:
-            answer = await push(context, decode_push(body))
-            assert [one.code for one in answer.results] == ["operation.malformed"]
-        else:
-            with pytest.raises(Refusal) as refused:
-                decode_push(body)
-            assert refused.value.status == 400
+    text = envelope(li, operation(n=4, title="@"))
+    answer = await push(context, decode_push(text.replace(b'"@"', b'"\xff"')))
+    assert [one.code for one in answer.results] == ["operation.malformed"]
+    with pytest.raises(Refusal) as refused:
+        decode_push(text.replace(b'"@"', b"[" * 9_999 + b"]" * 9_999))
+    assert refused.value.status == 400
 
 
 async def test_rule_6_scenario_19_quarantine_is_seen_by_its_author_and_accepting_releases_what_waits(town):
@@ -561,6 +559,53 @@ async def test_rule_15_scenario_37_a_reconcile_keeps_unsent_work_and_drops_what_
     assert set(li.rows("note")) == {stays, target}
     await li.push()
     assert set(li.rows("note")) == {stays}
+
+
+async def test_rule_15_a_scope_lost_before_a_reconcile_holds_nothing_after_it(town):
+    await town.watch("a", LI)
+    await town.watch("b", LI)
+    li = await town.phone()
+    await town.desk_note("a+b", "in both")
+    await li.pull()
+    async with transaction():
+        revoke(town.bureau, LI, "topic:a")
+    await rotate_epoch(town.bureau)
+    await li.pull()
+    assert len(li.rows("note")) == 1
+    async with transaction():
+        revoke(town.bureau, LI, "topic:b")
+    await li.pull()
+    assert li.rows("note") == {}
+
+
+async def test_rule_7_an_operation_nobody_has_registered_is_kept(town):
+    li = await town.phone()
+    li.do("note.sing", uuid4(), {"song": 1})
+    assert [(one.status, one.code) for one in await li.push()] == [("rejected", "operation.unknown")]
+    assert [kept.op for kept in await list_quarantine(town.bureau)] == ["note.sing"]
+
+
+def test_rule_10_the_time_of_an_event_is_bounded_by_the_last_pull_and_the_receipt():
+    noon = datetime(2026, 3, 18, 12, tzinfo=UTC)
+
+    def told(minutes: float, *, offset: float | None = 0) -> tuple[float, str | None]:
+        context = OperationContext(
+            bureau=LI,
+            person=LI,
+            device=None,
+            received_at=noon,
+            clock_offset=None if offset is None else timedelta(minutes=offset),
+            last_pull_at=noon - timedelta(hours=4),
+        )
+        moment = context.event_time(noon + timedelta(minutes=minutes))
+        return (moment.at - noon).total_seconds() / 60, moment.marked
+
+    assert told(-30) == (-30, None)
+    assert told(-30, offset=5) == (-25, None)
+    assert told(-30, offset=None) == (-30, None)
+    assert told(7) == (0, "after_receipt")
+    assert told(-300) == (-240, "before_last_pull")
+    assert told(-30, offset=11) == (0, "clock_suspect")
 
 
 async def test_rule_15_after_a_restore_the_phone_offers_its_journal_again(town):

@@ -1,0 +1,33 @@
+"""docs/sync.md speaks of the protocol as it is: every message on the page is one, and every rule has a test."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sync import wire
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "sync.md").read_text()
+MESSAGES = re.findall(r"`(\w+)`\n\n```json\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize(("name", "text"), MESSAGES, ids=[name for name, _ in MESSAGES])
+def test_each_message_on_the_page_is_read_by_the_code(name, text):
+    message = msgspec.json.decode(text, type=getattr(wire, name))
+    for raw in getattr(message, "operations", []):
+        assert wire.body_hash(wire.operation_decoder.decode(raw))
+    assert set(msgspec.json.decode(text)) <= set(message.__struct_fields__)
+
+
+def test_every_message_of_the_protocol_is_on_the_page():
+    names = {name for name in dir(wire) if name.endswith(("Request", "Response"))}
+    assert names == {name for name, _ in MESSAGES}
+
+
+def test_every_rule_on_the_page_that_the_library_keeps_has_a_test_of_its_number():
+    rules = {int(number) for number in re.findall(r"^(\d+)\. ", PAGE, re.MULTILINE)}
+    assert rules == set(range(1, 23))
+    names = " ".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    assert [number for number in sorted(rules) if f"rule_{number}_" not in names] == []
