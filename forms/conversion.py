@@ -22,8 +22,8 @@ import msgspec
 from msgspec import Struct
 
 from forms.complaint import Complaint
+from forms.publishing.outcome import Outcome
 from forms.workbook.door import MIB, Limits, of_file
-from forms.workbook.outcome import Outcome
 
 _COMMAND = (sys.executable, "-E", "-s", "-B", "-m", "forms.conversion")
 _HOME = Path(__file__).parents[1]
@@ -136,7 +136,7 @@ def _confine(limits: Limits) -> None:
 
 
 def main() -> int:
-    from forms.workbook.build import build  # only here: the server itself never loads openpyxl and pyxform
+    from forms.publishing.build import build  # only here: the server itself never loads openpyxl and pyxform
 
     request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Request)
     _confine(request.limits)

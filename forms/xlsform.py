@@ -9,8 +9,8 @@ from msgspec import Struct
 from forms import conversion
 from forms.complaint import Complaint
 from forms.definition import Form
+from forms.publishing.outcome import Outcome
 from forms.workbook.door import USUAL, Limits, examine
-from forms.workbook.outcome import Outcome
 
 __all__ = ["Complaint", "Conversion", "Limits", "WorkbookRefused", "convert", "convert_async"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from forms.workbook.build import build
+from forms.publishing.build import build
+from forms.publishing.outcome import Outcome
 from forms.workbook.door import USUAL
-from forms.workbook.outcome import Outcome
 
 WORKBOOKS = Path(__file__).parent / "fixtures" / "workbooks"
 

@@ -15,9 +15,9 @@ from forms.entities import extract
 from forms.evaluate import compile_form, evaluate, fill
 from forms.flatten import columns, rows
 from forms.instance import parse_instance, write_instance
-from forms.workbook.build import build
+from forms.publishing.build import build
+from forms.publishing.outcome import Outcome
 from forms.workbook.door import USUAL
-from forms.workbook.outcome import Outcome
 from tests.forms.conftest import WORKBOOKS
 from tests.forms.fixtures.build import TABLES, workbook_of
 

@@ -6,7 +6,7 @@ import pytest
 
 from forms.compare import Change, compare, worst
 from forms.definition import Form
-from forms.workbook.build import build
+from forms.publishing.build import build
 from forms.workbook.door import USUAL
 from tests.forms.fixtures.build import read_tables, workbook_of
 

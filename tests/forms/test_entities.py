@@ -13,9 +13,9 @@ from forms.definition import Form
 from forms.entities import EntityChange, extract
 from forms.evaluate import evaluate
 from forms.instance import EntityBlock, parse_instance
-from forms.workbook.build import build
+from forms.publishing.build import build
+from forms.publishing.outcome import Outcome
 from forms.workbook.door import USUAL
-from forms.workbook.outcome import Outcome
 from tests.forms.fixtures.build import read_tables, workbook_of
 
 Outcomes = Callable[[str], Outcome]

@@ -12,7 +12,7 @@ import pytest
 from forms.definition import Form, Question, Repeat, questions
 from forms.evaluate import Evaluation, Flaw, evaluate, fill
 from forms.lists import UnreadableList, read_rows
-from forms.workbook.outcome import Outcome
+from forms.publishing.outcome import Outcome
 from tests.forms.conftest import WORKBOOKS
 from tests.forms.fixtures.build import TABLES
 

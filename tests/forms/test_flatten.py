@@ -7,7 +7,7 @@ from typing import Any
 
 from forms.definition import Form
 from forms.flatten import Table, columns, rows
-from forms.workbook.outcome import Outcome
+from forms.publishing.outcome import Outcome
 
 Outcomes = Callable[[str], Outcome]
 

@@ -11,10 +11,10 @@ from pyxform.question_type_dictionary import QUESTION_TYPE_DICT
 
 from forms.analyse import MAX_ITEMS
 from forms.functions import FUNCTIONS
+from forms.survey.nesting import MAX_DEPTH
+from forms.survey.vocabulary import KNOWN_APPEARANCES, REFUSED, SELECTS, TYPES
 from forms.workbook.columns import KNOWN
 from forms.workbook.door import MIB, USUAL
-from forms.workbook.survey import MAX_DEPTH
-from forms.workbook.vocabulary import KNOWN_APPEARANCES, REFUSED, SELECTS, TYPES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "forms.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from openpyxl import Workbook
 
 from forms import conversion
 from forms.conversion import run
-from forms.workbook.build import build
+from forms.publishing.build import build
 from forms.workbook.cells import read_workbook
 from forms.workbook.door import MIB, USUAL, Limits, examine
 from forms.xlsform import WorkbookRefused, convert

@@ -21,7 +21,7 @@ from forms.instance import (
     read_number,
     write_instance,
 )
-from forms.workbook.outcome import Outcome
+from forms.publishing.outcome import Outcome
 
 Outcomes = Callable[[str], Outcome]
 UUID = "uuid:7b9f2ad8-3b06-4a2f-9f0d-1d3c2f6f2a11"

@@ -7,10 +7,10 @@ from pyxform.question_type_dictionary import QUESTION_TYPE_DICT
 
 from forms.complaint import Complaint
 from forms.definition import Group, Question
-from forms.workbook.build import build
+from forms.publishing.build import build
+from forms.publishing.outcome import Outcome
+from forms.survey.vocabulary import APPEARANCES, REFUSED, SELECTS, TYPES, select_of, type_of
 from forms.workbook.door import USUAL
-from forms.workbook.outcome import Outcome
-from forms.workbook.vocabulary import APPEARANCES, REFUSED, SELECTS, TYPES, select_of, type_of
 from tests.forms.fixtures.build import workbook_of
 
 HEADER = ["type", "name", "label", "calculation", "trigger", "appearance", "choice_filter"]

@@ -13,9 +13,9 @@ from pyxform.xls2xform import convert as by_pyxform
 
 from forms.complaint import Complaint
 from forms.definition import Form
-from forms.workbook.build import build
+from forms.publishing.build import build
+from forms.publishing.outcome import Outcome
 from forms.workbook.door import USUAL
-from forms.workbook.outcome import Outcome
 from forms.xlsform import Limits, WorkbookRefused, convert, convert_async
 from tests.forms.conftest import WORKBOOKS
 from tests.forms.fixtures.build import TABLES, read_tables, workbook_of

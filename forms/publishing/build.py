@@ -15,18 +15,18 @@ from pyxform.xls2xform import convert as convert_by_pyxform
 from forms.analyse import check_form
 from forms.complaint import Complaint
 from forms.definition import ChoiceList, Form, Item, Source, questions
-from forms.workbook import verdicts
+from forms.publishing import verdicts
+from forms.publishing.entities import read_entities
+from forms.publishing.outcome import Outcome
+from forms.publishing.outputs import read_outputs
+from forms.publishing.settings import read_settings
+from forms.survey.choosing import ListFinder
+from forms.survey.lists import check_files, read_lists
+from forms.survey.nesting import SurveyReader
+from forms.survey.question import QuestionReader
 from forms.workbook.cells import SHEETS, Sheet, Workbook, read_workbook
-from forms.workbook.choosing import ListFinder
 from forms.workbook.door import Limits, of_file
-from forms.workbook.entities import read_entities
 from forms.workbook.lines import Findings, SheetLines, default_language, straight_quotes
-from forms.workbook.lists import check_files, read_lists
-from forms.workbook.outcome import Outcome
-from forms.workbook.outputs import read_outputs
-from forms.workbook.question import QuestionReader
-from forms.workbook.settings import read_settings
-from forms.workbook.survey import SurveyReader
 
 MAX_COMPLAINTS = 500
 """More than anybody mends in one sitting; one more says how many were left out."""

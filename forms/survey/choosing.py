@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from forms.definition import ChoiceList, Source
+from forms.survey.lists import FILE_ENDINGS, with_other
 from forms.workbook.lines import Line
-from forms.workbook.lists import FILE_ENDINGS, with_other
 
 
 class ListFinder:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from forms.definition import Group, Item, Repeat
+from forms.survey.question import QuestionReader
+from forms.survey.vocabulary import CONTROLS, REFUSED, knows_appearance, select_of, similar_type, type_of
 from forms.workbook.lines import NAME, Findings, Line, SheetLines
-from forms.workbook.question import QuestionReader
-from forms.workbook.vocabulary import CONTROLS, REFUSED, knows_appearance, select_of, similar_type, type_of
 
 MAX_DEPTH = 30
 """Groups within groups. Answers nest as deeply as this, and every reader of JSON has a limit."""

@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 from forms.definition import Check, Level, Question
-from forms.workbook.choosing import ListFinder, check_spaces
+from forms.survey.choosing import ListFinder, check_spaces
+from forms.survey.parameters import PARAMETERS, check_parameters, read_parameters
 from forms.workbook.lines import Line
-from forms.workbook.parameters import PARAMETERS, check_parameters, read_parameters
 
 SIGNATURE = "signature"
 _PREFILL = re.compile(r"(registry|last|const):(.+)")
