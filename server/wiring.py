@@ -20,12 +20,12 @@ from server.enterprises import kinds as enterprise_kinds
 from server.enterprises.lists import handlers as enterprise_lists
 from server.enterprises.merging.actions import follow_merge
 from server.files import handlers as files
-from server.issues import actions as issue_actions
 from server.issues import handlers as issues
 from server.issues.phone import kinds as issue_kinds
 from server.issues.phone import operations as issue_operations
 from server.issues.steps.effects import before_closing
 from server.issues.steps.joining import follow_enterprise_merge as follow_issues_of_merged
+from server.issues.steps.opening import follow_reports
 from server.people import handlers as people
 from server.people import kinds as people_kinds
 from server.quarantine import handlers as quarantine
@@ -96,7 +96,7 @@ def connect() -> None:
     symposium_kinds.connect()
     slot_kinds.connect()
     lists.connect()
-    on_filed(issue_actions.follow_reports)
+    on_filed(follow_reports)
     on_submitted(follow_records)
     on_submitted(task_actions.follow_visit_records)
     on_submitted(visit_following.follow_visit_records)

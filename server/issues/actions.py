@@ -36,11 +36,6 @@ async def open_issues(actor: Actor, reports: Sequence[FiledReport]) -> list[UUID
     return await open_reports(actor, reports)
 
 
-async def follow_reports(actor: Actor, reports: list[FiledReport]) -> None:
-    """Whatever is filed becomes an issue; registered in `server.wiring`."""
-    await open_issues(actor, reports)
-
-
 async def reach_issue(actor: Actor, named: str | UUID) -> Issue:
     """By id or number. Raises `issue.unknown` for what this person may not see, as for what is not there."""
     actor.must("issue.read")

@@ -19,7 +19,11 @@ def routing() -> None:
 @bureau_option
 @json_option
 def routing_show(bureau: str, as_json: bool) -> None:
-    """Show the routing matrix in force."""
+    """Show the routing matrix in force.
+
+    \b
+    Example: qifang routing show
+    """
 
     async def work() -> Matrix:
         return await matrix_of((await console_actor(bureau)).bureau)

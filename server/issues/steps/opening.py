@@ -74,6 +74,11 @@ async def open_reports(actor: Actor, reports: Sequence[FiledReport]) -> list[UUI
     return [issue_of(report.id) for report in reports]
 
 
+async def follow_reports(actor: Actor, reports: list[FiledReport]) -> None:
+    """Whatever is filed becomes an issue; registered in `server.wiring`."""
+    await open_reports(actor, reports)
+
+
 async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
     calendar = await calendar_of(actor.bureau)
     policy = policy_named(ORDINARY)
