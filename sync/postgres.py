@@ -68,6 +68,9 @@ class PostgresEngine(StockPostgresEngine):
         level = isolation or ("repeatable read" if readonly else "read committed")
         return f"BEGIN ISOLATION LEVEL {level.upper()} {'READ ONLY' if readonly else 'READ WRITE'}"
 
+    def hasten(self, connection: Any, brisk: bool) -> None:
+        """Nothing to gain: the work is another process's."""
+
     async def commit(self, connection: Any) -> None:
         tag = await connection.execute("COMMIT")
         if tag == "ROLLBACK":

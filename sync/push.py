@@ -87,7 +87,7 @@ class Push:
 
     async def run(self, items: list[Item]) -> tuple[dict[UUID, Result], int]:
         ordered = sorted(items, key=lambda item: item.head.n)
-        async with transaction():
+        async with transaction(brisk=True):
             have_n = await self._lock_device()
             last_n = self._check_numbers(ordered, have_n)
             fresh = await self._store_ids(ordered, have_n)

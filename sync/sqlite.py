@@ -39,12 +39,15 @@ PRAGMAS = (
 class Connection:
     """One sqlite3 connection in one thread; statements run in the order they were asked for.
 
-    The thread is a daemon, so a process that forgets to close can still exit.
+    While `is_brisk`, whoever holds the connection runs them in its own thread instead: handing a statement over and back
+    costs more than most statements do. The thread is a daemon, so a process that forgets to close can still exit.
     """
 
     def __init__(self, path: str, readonly: bool) -> None:
         self.path = path
         self.readonly = readonly
+        self.is_brisk = False
+        self.opened: sqlite3.Connection | None = None
         self.work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._serve, name=f"sqlite:{Path(path).name}", daemon=True)
         self.thread.start()
@@ -55,6 +58,7 @@ class Connection:
             detect_types=sqlite3.PARSE_DECLTYPES | sqlite3.PARSE_COLNAMES,
             isolation_level=None,
             cached_statements=512,
+            check_same_thread=False,
         )
         for pragma in PRAGMAS:
             connection.execute(pragma)
@@ -64,25 +68,26 @@ class Connection:
         return connection
 
     def _serve(self) -> None:
-        connection: sqlite3.Connection | None = None
         while (job := self.work.get()) is not None:
             act, loop, future = job
             result: Any = None
             failure: BaseException | None = None
             try:
-                if connection is None:
-                    connection = self._open()
-                result = act(connection)
+                if self.opened is None:
+                    self.opened = self._open()
+                result = act(self.opened)
             except BaseException as error:  # raised again where it is awaited
                 failure = error
             with contextlib.suppress(RuntimeError):  # the loop that asked is gone: nobody waits for this answer
                 loop.call_soon_threadsafe(_deliver, future, result, failure)
             del job, act, loop, future, result, failure
-        if connection is not None:
-            connection.close()
+        if self.opened is not None:
+            self.opened.close()
 
     async def run(self, act: Callable[[sqlite3.Connection], T]) -> T:
         """Call `act` with the sqlite3 connection, in its thread."""
+        if self.is_brisk and self.opened is not None:
+            return act(self.opened)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self.work.put((act, loop, future))
@@ -228,6 +233,9 @@ class SQLiteEngine(StockSQLiteEngine):
 
     def begin_statement(self, isolation: str | None, readonly: bool) -> str:
         return "BEGIN" if readonly else "BEGIN IMMEDIATE"
+
+    def hasten(self, connection: Connection, brisk: bool) -> None:
+        connection.is_brisk = brisk
 
     async def commit(self, connection: Connection) -> None:
         await connection.execute("COMMIT")
