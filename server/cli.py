@@ -87,7 +87,8 @@ main.add_command(api)
 main.add_command(phone)
 for command in (keeping.backup, keeping.restore, keeping.doctor):
     main.add_command(command)
+main.add_command(campaigns.campaign)
+
 
 if __name__ == "__main__":
     main()
-main.add_command(campaigns.campaign)

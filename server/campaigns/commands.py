@@ -85,7 +85,11 @@ def campaign_open(
 @bureau_option
 @json_option
 def campaign_list(bureau: str, as_json: bool) -> None:
-    """Show the campaigns, the newest first."""
+    """Show the campaigns, the newest first.
+
+    \b
+    Example: qifang campaign list
+    """
 
     async def work() -> list[CampaignOut]:
         return (await list_campaigns(await console_actor(bureau), after="", limit=LIMIT_MAX)).items

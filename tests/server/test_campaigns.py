@@ -1,5 +1,9 @@
 """One round of a campaign: a frozen list, slots filled by visit and by link, who declined, and the rate."""
 
+import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -436,3 +440,114 @@ def test_prefill_takes_from_the_dossier_the_last_answers_and_the_form_itself():
         "people": {"last_staff": 40},
     }
     assert prefill(form, "e-1", {}, {"people": "odd"}) == {"enterprise": "e-1", "year": "2026"}
+
+
+async def test_of_two_records_that_come_at_once_one_is_first_and_one_a_duplicate(donghu):
+    (one,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]})
+    devices = [await phone(donghu, donghu.zhou) for _ in range(3)]
+    for device in devices:
+        submit(device, "visit_record", version, visit_answers(one, day(0)), enterprise=one)
+    await asyncio.gather(*(device.push() for device in devices))
+    (slot,) = await slots(donghu.sun, campaign)
+    records = (await donghu.sun.client.get(f"/v1/slots/{slot['id']}")).json()["records"]
+    assert sorted(one["standing"] for one in records) == ["duplicate", "duplicate", "first"]
+    assert next(one["record"] for one in records if one["standing"] == "first") == slot["record"]
+
+
+async def test_a_button_pressed_twice_sends_one_answer_and_makes_one_link(donghu):
+    (one,) = await enterprises(donghu, 1)
+    await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]})
+    paths = await asyncio.gather(*(links(donghu, campaign) for _ in range(3)))
+    assert len({path[one] for path in paths}) == 1
+    body = {"answers": visit_answers(one, day(0))}
+    sent = await asyncio.gather(*(donghu.door.post(paths[0][one], json=body) for _ in range(3)))
+    assert [answer.status_code for answer in sent] == [200, 200, 200]
+    assert len({answer.json()["record"] for answer in sent}) == 1
+    assert (await board(donghu, campaign))["rates"]["filled"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b'{"answers": {"in_reg', 400, "request.malformed"),
+        (b"{}", 400, "request.malformed"),
+        (b'{"answers": {}, "enterprise": "x"}', 400, "request.malformed"),
+        (b'{"answers": ' + b" " * 1_200_000 + b"{}}", 413, "request.too_large"),
+    ],
+)
+async def test_a_stranger_with_a_link_cannot_send_what_does_not_fit(donghu, content, status, code):
+    (one,) = await enterprises(donghu, 1)
+    await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]})
+    path = (await links(donghu, campaign))[one]
+    answer = await donghu.door.post(path, content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert (await board(donghu, campaign))["rates"]["filled"] == 0
+
+
+async def test_another_bureau_sees_neither_campaigns_nor_slots_nor_visits(donghu):
+    from server.people.actions import NewPerson, add_person, found_bureau
+    from server.people.tables import Person
+    from server.sessions.actions import open_session_of
+    from tests.server.conftest import knock
+
+    (one,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]})
+    (slot,) = await slots(donghu.sun, campaign)
+    await visit(donghu, version, one)
+    elsewhere = await found_bureau("xihu", "西湖区", "360103")
+    added = await add_person(elsewhere, NewPerson(login="wai", name="外人", unit="xihu", roles=("supervisor",)))
+    await Person.update({Person.must_change_password: False}).where(Person.id == added.id)
+    async with knock(await open_session_of(elsewhere.bureau, added.id)) as client:
+        assert (await client.get("/v1/campaigns")).json()["items"] == []
+        assert (await client.get("/v1/visits", params={"from": day(-9)})).json()["items"] == []
+        for path, code in (
+            (f"/v1/campaigns/{campaign}", "campaign.unknown"),
+            (f"/v1/campaigns/{campaign}/rounds/1", "campaign.unknown"),
+            (f"/v1/slots/{slot['id']}", "slot.unknown"),
+        ):
+            refused = await client.get(path)
+            assert (refused.status_code, refused.json()["code"]) == (404, code)
+
+
+async def test_a_temporary_firm_takes_its_slot_and_its_visits_along_when_it_is_merged(donghu):
+    from server.enterprises.actions import NewEnterprise, add_enterprise
+    from server.enterprises.merging.actions import merge_enterprises
+
+    (temporary,) = await enterprises(donghu, 1)
+    await publish(donghu, "visit_record")
+    kept = await add_enterprise(donghu.system, NewEnterprise(name="东湖精工", credit_code="9136010200000TE17L"))
+    campaign = await opened(donghu, {"enterprises": [str(temporary)]})
+    plan = {"enterprise": str(temporary), "day": day(1)}
+    assert (await donghu.zhou.client.post("/v1/visits", json=plan)).status_code == 201
+    await merge_enterprises(donghu.system, temporary, kept.id)
+    (slot,) = await slots(donghu.sun, campaign)
+    assert (slot["enterprise"], slot["name"]) == (str(kept.id), "东湖精工仪表")
+    (line,) = (await donghu.zhou.client.get("/v1/visits", params={"enterprise": str(kept.id)})).json()["items"]
+    assert line["enterprise_name"] == "东湖精工"
+
+
+async def test_the_console_opens_a_round_and_tells_how_it_stands(donghu):
+    await enterprises(donghu, 6)
+    await publish(donghu, "visit_record")
+
+    async def console(*words: str) -> Any:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "server.cli", "campaign", *words, stdout=PIPE, stderr=PIPE
+        )
+        out, err = await process.communicate()
+        return process.returncode, out.decode(), err.decode()
+
+    code, out, err = await console("open", "走访月", "--form", "visit_record", "--until", day(5), "--all", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["targets"] == 6
+    code, out, _ = await console("status", "走访月", "--json")
+    assert json.loads(out)["rates"]["response_rate"] == 0.0
+    code, _, err = await console("open", "x", "--form", "visit_record", "--until", day(5), "--pool", "没有")
+    assert code == 1
+    assert err.startswith("round.nobody:")
+    assert len((await donghu.sun.client.get("/v1/campaigns")).json()["items"]) == 1
