@@ -33,6 +33,7 @@ from server.questionnaires import handlers as questionnaires
 from server.questionnaires import kinds as questionnaire_kinds
 from server.records import handlers as records
 from server.records import phones as record_operations
+from server.records.actions import on_withdrawn
 from server.records.submission import on_submitted
 from server.reports import handlers as reports
 from server.reports import kinds as report_kinds
@@ -102,6 +103,9 @@ def connect() -> None:
     on_submitted(visit_following.follow_visit_records)
     on_submitted(symposium_following.follow_symposium_records)
     on_submitted(filling.follow_records)
+    on_withdrawn(task_actions.follow_withdrawal)
+    on_withdrawn(visit_following.follow_withdrawal)
+    on_withdrawn(filling.follow_withdrawal)
     follow_merge(follow_issues_of_merged)
     follow_merge(task_actions.follow_enterprise_merge)
     follow_merge(visit_following.follow_enterprise_merge)

@@ -15,7 +15,7 @@ FILLED, REFUSED, UNREACHABLE = "filled", "refused", "unreachable"
 SLOT_STATES = (OPEN, FILLED, REFUSED, UNREACHABLE)
 VISIT, LINK, DESK = "visit", "link", "desk"
 WAYS = (VISIT, LINK, DESK)
-FIRST, DUPLICATE, INVALID, AFTER_CLOSE = "first", "duplicate", "invalid", "after_close"
+FIRST, DUPLICATE, INVALID, AFTER_CLOSE, WITHDRAWN = "first", "duplicate", "invalid", "after_close", "withdrawn"
 """How a record stands in its slot. Only the first valid one fills it; the others are kept and shown."""
 
 

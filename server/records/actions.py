@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from msgspec import Meta, Raw, Struct
 
 from server.audit.actions import record_event
 from server.moment import now
-from server.people.actor import SYSTEM, Actor
+from server.people.actor import SYSTEM, Actor, system_of
 from server.records.submission import (
     ATTACHMENTS_MAX,
     INSERT_VERSION,
@@ -48,6 +49,16 @@ class Amendment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     attachments: Annotated[list[Attachment], Meta(max_length=ATTACHMENTS_MAX)] = []
     note: Annotated[str, Meta(max_length=500)] = ""
     """Why."""
+
+
+FollowWithdrawal = Callable[[Actor, UUID], Awaitable[None]]
+_withdrawal_followers: list[FollowWithdrawal] = []
+
+
+def on_withdrawn(follower: FollowWithdrawal) -> None:
+    """Called with the id of each record that is taken back, in that transaction, as the product's own hand."""
+    if follower not in _withdrawal_followers:
+        _withdrawal_followers.append(follower)
 
 
 async def submit_record(actor: Actor, id: UUID, operation: UUID, args: Submission) -> SubmittedRecord:
@@ -136,6 +147,8 @@ async def withdraw_record(context: OperationContext, id: UUID, reason: str) -> N
         await Record.update({Record.state: WITHDRAWN, Record.review_reason: reason}).where(Record.id == id)
         touch(context.bureau, KIND, id)
         await record_event(context, "record.withdraw", KIND, id, {})
+        for follower in _withdrawal_followers:
+            await follower(system_of(context.bureau), id)
 
 
 async def approve_record(actor: Actor, id: UUID) -> None:

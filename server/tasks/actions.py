@@ -47,6 +47,11 @@ async def follow_visit_records(system: Actor, records: list[SubmittedRecord]) ->
                 await keep_promises(system.bureau, record.id, record.person, record.enterprise, promises)
 
 
+async def follow_withdrawal(system: Actor, record: UUID) -> None:
+    """Follower of records taken back: what they promised and nobody did yet is off."""
+    await keep_promises(system.bureau, record, system.person, None, [])
+
+
 async def follow_enterprise_merge(system: Actor, old: UUID, into: UUID) -> None:
     """Follower of a merge: what is to be done for the temporary firm is done for the one it became."""
     for row in await Task.select(Task.id).where(Task.bureau == system.bureau, Task.enterprise == old):

@@ -18,11 +18,12 @@ from server.people.tables import Person
 from server.records.submission import SubmittedRecord
 from server.settings import settings
 from server.visits.actions import KIND
-from server.visits.tables import CHANNELS, DONE, PLANNED, Visit
+from server.visits.tables import CANCELLED, CHANNELS, DONE, PLANNED, Visit
 from sync.identity import named_id
 from sync.transaction import executemany, transaction
 
 FORM_ID = "visit_record"
+WITHDRAWN = "走访记录已撤回 / The record was withdrawn"
 COLUMNS = "id, bureau, enterprise, person, day, channel, purpose, state, record, campaign, created_at, updated_at"
 _STORE = (
     f"INSERT INTO visit ({COLUMNS}, note, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', '')"
@@ -56,6 +57,17 @@ async def follow_visit_records(system: Actor, records: list[SubmittedRecord]) ->
         if along:
             await executemany(_ALONG, along)
         sync.feed.touch_many(system.bureau, KIND, [visit.id for visit in visits])
+
+
+async def follow_withdrawal(system: Actor, record: UUID) -> None:
+    """Follower of records taken back: the visit is planned again, or, if only the record spoke of it, did not take place."""
+    visit = await Visit.objects().get((Visit.bureau == system.bureau) & (Visit.record == record))
+    if visit is not None:
+        nobody_planned = visit.id == named_id("visit", record)
+        visit.state, visit.reason = (CANCELLED, WITHDRAWN) if nobody_planned else (PLANNED, "")
+        visit.record, visit.updated_at = None, now()
+        await visit.save()
+        sync.feed.touch(system.bureau, KIND, visit.id)
 
 
 async def follow_enterprise_merge(system: Actor, old: UUID, into: UUID) -> None:

@@ -161,6 +161,26 @@ async def test_the_first_valid_record_fills_the_slot_and_the_second_is_kept_as_a
     assert (declined.status_code, declined.json()["code"]) == (409, "slot.filled")
 
 
+async def test_a_record_taken_back_leaves_its_slot_to_the_next_one_and_then_open(donghu):
+    (one,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]})
+    device = await phone(donghu, donghu.zhou)
+    planned = await donghu.zhou.client.post("/v1/visits", json={"enterprise": str(one), "day": day(0)})
+    first = await visit(donghu, version, one, device)
+    second = await visit(donghu, version, one, device)
+    for record, left in ((first, ("filled", str(second))), (second, ("open", None))):
+        device.do("record.withdraw", record, {"reason": "填错企业"})
+        await device.sync()
+        (slot,) = await slots(donghu.sun, campaign)
+        assert (slot["state"], slot["record"]) == left
+    records = (await donghu.sun.client.get(f"/v1/slots/{slot['id']}")).json()["records"]
+    assert {one["standing"] for one in records} == {"withdrawn"}
+    lines = (await donghu.zhou.client.get("/v1/visits", params={"enterprise": str(one)})).json()["items"]
+    assert {line["id"]: line["state"] for line in lines}[planned.json()["id"]] == "planned"
+    assert sorted(line["state"] for line in lines) == ["cancelled", "planned"]
+
+
 async def test_a_record_with_too_much_left_open_does_not_count_until_it_is_amended(donghu):
     (one,) = await enterprises(donghu, 1)
     await publish(donghu, "visit_record")
@@ -547,7 +567,3 @@ async def test_the_console_opens_a_round_and_tells_how_it_stands(donghu):
     assert json.loads(out)["targets"] == 6
     code, out, _ = await console("status", "走访月", "--json")
     assert json.loads(out)["rates"]["response_rate"] == 0.0
-    code, _, err = await console("open", "x", "--form", "visit_record", "--until", day(5), "--pool", "没有")
-    assert code == 1
-    assert err.startswith("round.nobody:")
-    assert len((await donghu.sun.client.get("/v1/campaigns")).json()["items"]) == 1

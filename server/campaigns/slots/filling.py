@@ -13,7 +13,21 @@ from server.audit.actions import record_event
 from server.campaigns.actions import SLOT_KIND
 from server.campaigns.rules import ValidityRule, is_over, is_valid, standing_of
 from server.campaigns.slots.reach import lock_slots
-from server.campaigns.tables import DESK, FILLED, FIRST, INVALID, LINK, PLANNED, VISIT, Round, Slot, SlotRecord
+from server.campaigns.tables import (
+    DESK,
+    DUPLICATE,
+    FILLED,
+    FIRST,
+    INVALID,
+    LINK,
+    OPEN,
+    PLANNED,
+    VISIT,
+    WITHDRAWN,
+    Round,
+    Slot,
+    SlotRecord,
+)
 from server.enterprises.tables import Enterprise
 from server.moment import now
 from server.people.actor import Actor
@@ -38,6 +52,32 @@ async def follow_records(system: Actor, records: list[SubmittedRecord]) -> None:
             here = slots.get(enterprises.get(record.enterprise)) if record.enterprise is not None else None
             if here:
                 await _take_in(system, rounds, record, here)
+
+
+async def follow_withdrawal(system: Actor, record: UUID) -> None:
+    """Follower of records taken back: the next valid record that came for the slot fills it, or it is open again."""
+    for gone in await SlotRecord.objects().where(SlotRecord.bureau == system.bureau, SlotRecord.record == record):
+        await lock_slots([gone.slot])
+        gone.standing = WITHDRAWN
+        await gone.save()
+        slot = await Slot.objects().get((Slot.bureau == system.bureau) & (Slot.id == gone.slot))
+        if slot is not None and slot.record == record:
+            others = SlotRecord.objects().where(SlotRecord.slot == slot.id, SlotRecord.standing == DUPLICATE)
+            await _fill_instead(slot, await others.order_by(SlotRecord.received_at, SlotRecord.id).first())
+        sync.feed.touch(system.bureau, SLOT_KIND, gone.slot)
+
+
+async def _fill_instead(slot: Slot, following: SlotRecord | None) -> None:
+    if following is None:
+        slot.state, slot.record, slot.via, slot.filled_at, slot.late = OPEN, None, "", None, False
+    else:
+        following.standing = FIRST
+        await following.save()
+        row = await Round.objects().get(Round.id == slot.round)
+        assert row is not None
+        slot.record, slot.via, slot.filled_at = following.record, following.via, following.received_at
+        slot.late = _day_of(following.received_at) > row.closes_on
+    await slot.save()
 
 
 async def follow_enterprise_merge(system: Actor, old: UUID, into: UUID) -> None:
