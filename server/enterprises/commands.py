@@ -13,11 +13,13 @@ from server.console import EXIT_REFUSED, bureau_option, console_actor, json_opti
 from server.enterprises.actions import find_by_code, list_enterprises
 from server.enterprises.assignments.actions import Assigned, assign_enterprise
 from server.enterprises.lists.actions import import_enterprises
+from server.enterprises.lists.difference import Invalid
 from server.enterprises.lists.report import ImportReport, report_csv
 from server.enterprises.tables import Enterprise
 from server.paging import LIMIT_MAX
 from server.people.tables import Person
 from server.refusals import refusal
+from sync.refusal import Refusal
 
 SHOWN_MAX = 20
 """Lines of each sort that are printed; --json and --report have them all."""
@@ -53,14 +55,18 @@ def enterprise_import(
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, disable=as_json or not sys.stderr.isatty()) as bar:
             task = bar.add_task("导入 import", total=None)
-            return await import_enterprises(
-                actor,
-                content,
-                file.name,
-                dry_run=dry_run,
-                strict=strict,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
+            try:
+                return await import_enterprises(
+                    actor,
+                    content,
+                    file.name,
+                    dry_run=dry_run,
+                    strict=strict,
+                    progress=lambda done, total: bar.update(task, completed=done, total=total),
+                )
+            except Refusal as refused:
+                _show_invalid(refused.details.get("invalid", []))
+                raise
 
     report = run(work)
     if report_file is not None:
@@ -90,14 +96,16 @@ def show_report(report: ImportReport) -> None:
     ]
     _show("变更 changed", ["line", "name", "field", "old", "new"], changes)
     _show("名单外 unmatched", ["code", "name"], [(firm.credit_code, firm.name) for firm in report.unmatched])
-    wrong = [
-        (one.line, one.name or one.credit_code, one.field, one.value, f"{one.zh} / {one.en}") for one in report.invalid
-    ]
-    _show("有误 invalid", ["line", "enterprise", "field", "value", "reason"], wrong)
+    _show_invalid(report.invalid)
     for person in report.above_cap:
         out.print(
             f"提醒: {person.name} 负责 {person.count} 家企业 / looks after {person.count} enterprises", markup=False
         )
+
+
+def _show_invalid(wrong: Sequence[Invalid]) -> None:
+    lines = [(one.line, one.name or one.credit_code, one.field, one.value, f"{one.zh} / {one.en}") for one in wrong]
+    _show("有误 invalid", ["line", "enterprise", "field", "value", "reason"], lines)
 
 
 def _show(title: str, columns: list[str], rows: Sequence[tuple[object, ...]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -191,7 +191,7 @@ def _read_phone(field: str, value: str) -> tuple[str, Misfit | None]:
     return value, Misfit(field, value[:40], "不是电话号码", "not a telephone number")
 
 
-_READERS = {
+_READERS: dict[str, Callable[[str, str], tuple[str, Misfit | None]]] = {
     "credit_code": _read_code,
     "status": _read_status,
     "size": _read_size,
