@@ -16,7 +16,7 @@ from server.routing.route import Rule
 from server.worktime.actions import Day, change_days
 from sync.refusal import Refusal
 from sync.transaction import execute, fetch, is_postgres, transaction
-from tests.server.fieldwork import CODES, enterprises, phone
+from tests.server.fieldwork import CODES, enterprises, phone, publish, submit, visit_answers
 
 pytestmark = pytest.mark.anyio
 
@@ -561,3 +561,29 @@ async def test_result_letters_are_the_bureau_s_own_and_keep_the_meaning_they_wer
     assert old["letter_definition"] == "已解决"
     twice = await donghu.sun.client.put("/v1/letters", json=[ours[0], ours[0]])
     assert twice.json()["code"] == "issue.letters"
+
+
+async def test_a_visit_record_with_two_problems_pushed_twice_is_two_issues_with_receipt_clocks(donghu):
+    (enterprise,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    device = await phone(donghu, donghu.zhou)
+    row = {"category_group": "01", "category": "0101", "urgency": "urgent", "description": "账上钱不够备料", "said": 1}
+    problems = [
+        row | {"_id": str(UUID(int=51)), "title": "流动资金缺口"},
+        row | {"_id": str(UUID(int=52)), "title": "当场解释", "solved_on_site": "yes", "on_site_answer": "已说明政策"},
+    ]
+    today = datetime.now(UTC).date().isoformat()
+    answers = visit_answers(enterprise, today, issues=problems)
+    del answers["no_issue_confirm"]
+    submit(device, "visit_record", version, answers, enterprise=enterprise)
+    batch = device._next_batch()
+    await device._send(batch)
+    await device.sync()
+    queue = (await donghu.lin.client.get("/v1/issues", params={"state": "all"})).json()
+    found = {line["title"]: line for line in queue["items"]}
+    assert {title: line["state"] for title, line in found.items()} == {
+        "流动资金缺口": "SUBMITTED",
+        "当场解释": "ON_SITE_CLOSED",
+    }
+    assert found["流动资金缺口"]["enterprise"] == str(enterprise)
+    assert {body["title"] for body in device.rows("issue").values()} == set(found)
