@@ -25,7 +25,7 @@ def today() -> date:
 @contextmanager
 def at(moment: datetime) -> Iterator[None]:
     """Everything inside happens at `moment`."""
-    token = _virtual.set(moment)
+    token = _virtual.set(moment.astimezone(UTC))
     try:
         yield
     finally:

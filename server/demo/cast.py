@@ -81,8 +81,8 @@ async def found(stage: Stage) -> Cast:
     names = _names(stage.chance)
     players = [await _join(system, next(names), BUREAU, ADMIN, with_password=True, login="admin")]
     admin = await stage.actor(players[0].id)
-    for unit in units():
-        await add_unit(admin, NewUnit(code=unit.code, name=unit.name, kind=unit.kind))
+    for place in units():
+        await add_unit(admin, NewUnit(code=place.code, name=place.name, kind=place.kind))
     for role, unit in _posts():
         is_first = all(player.role != role for player in players)
         players.append(await _join(admin, next(names), unit, role, with_password=is_first))
@@ -105,9 +105,9 @@ def _posts() -> Iterator[tuple[str, str]]:
         yield COMMISSIONER, streets[number % len(streets)]
     for role, count in ((DISPATCHER, 3), (SUPERVISOR, 2), (COORDINATOR, 1), (CALLBACK_OFFICER, 2), (AUDITOR, 1)):
         yield from [(role, BUREAU)] * count
-    for unit in offices:
-        yield HANDLER, unit
-        yield REVIEWER, unit
+    for office in offices:
+        yield HANDLER, office
+        yield REVIEWER, office
 
 
 async def _join(actor: Actor, name: str, unit: str, role: str, *, with_password: bool, login: str = "") -> Player:

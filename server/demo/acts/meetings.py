@@ -58,7 +58,7 @@ async def plan_meeting(phones: Phones, meeting: Meeting) -> None:
     meeting.id = planned.id
 
 
-async def hold_meeting(phones: Phones, stories: Stories, meeting: Meeting, moment: datetime) -> UUID:
+async def hold_meeting(phones: Phones, stories: Stories, meeting: Meeting, moment: datetime) -> None:
     """The recorder's phone sends the record when the meeting is over; its problems begin their stories."""
     chance = phones.stage.chance
     starts = meeting.starts.astimezone(settings.timezone)
@@ -88,9 +88,8 @@ async def hold_meeting(phones: Phones, stories: Stories, meeting: Meeting, momen
     more = {"origin": "symposium", "visit": meeting.id}
     record = new_id(moment.timestamp())
     args = phones.fill_in("symposium", answers, ends + timedelta(minutes=10), minutes=160, more=more)
-    await phones.push(meeting.recorder, [Done("record.submit", record, args, ends + timedelta(minutes=10))], moment)
+    await phones.send(meeting.recorder, Done("record.submit", record, args, ends + timedelta(minutes=10)), moment)
     await stories.begin_all(meeting.matters, record, moment)
-    return record
 
 
 def _present(firm: Firm) -> dict[str, Any]:

@@ -71,20 +71,21 @@ class Phones:
         *,
         minutes: int = 40,
         more: Mapping[str, Any] | None = None,
+        lists: Mapping[str, Table] | None = None,
     ) -> dict[str, Any]:
         """The arguments of `record.submit` for what a person answered, finished `at`. `more`: enterprise, origin, …
 
         An unlikely answer gets its reason here, as a person would write it; the play stops at an answer that is wrong.
         """
         published = self.published[form]
-        lists = {**published.lists, **self.lists}
+        known = {**published.lists, **self.lists, **(lists or {})}
         moment = at.astimezone(settings.timezone)
-        filled = fill(published.compiled, answers, now=moment, lists=lists, chance=self.stage.chance)
+        filled = fill(published.compiled, answers, now=moment, lists=known, chance=self.stage.chance)
         if REASONS in answers:
             filled[REASONS] = answers[REASONS]
         wrong = [
             flaw
-            for flaw in evaluate(published.compiled, filled, now=moment, lists=lists).flaws
+            for flaw in evaluate(published.compiled, filled, now=moment, lists=known).flaws
             if flaw.level == "error"
         ]
         if wrong:
@@ -97,6 +98,12 @@ class Phones:
             "filled_at": moment,
             **(more or {}),
         }
+
+    async def send(self, player: Player, done: Done, now: datetime, *, expected: str = "applied") -> None:
+        """One operation, of which the play knows what becomes."""
+        (result,) = await self.push(player, [done], now)
+        if result.status != expected:
+            raise ValueError(f"{done.op}: {result}")
 
     async def push(self, player: Player, done: Sequence[Done], now: datetime) -> list[Result]:
         """Everything this phone did since it was last online, in one push."""

@@ -7,11 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
+from forms.evaluate import Table
 from server.callbacks.actions import record_callback, waiting_reports
 from server.callbacks.answers import Answers
 from server.callbacks.tables import Callback
+from server.demo.acts.phones import Phones
+from server.demo.acts.surveys import callback_answers
 from server.demo.acts.visits import Raised
 from server.demo.cast import Cast, Player
 from server.demo.seeds import Story, StoryStep
@@ -25,9 +28,12 @@ from server.issues.tables import Issue
 from server.people.actor import Actor
 from server.people.roles import CALLBACK_OFFICER, COMMISSIONER, COORDINATOR, DISPATCHER, HANDLER, REVIEWER, SUPERVISOR
 from server.people.tables import Unit
+from server.records.actions import submit_record
+from server.records.submission import Submission
 from server.reports.tables import Report
 from server.settings import settings
 from server.worktime.actions import calendar_of
+from sync.identity import new_id
 
 LEADS = {
     "02": "finance",
@@ -39,6 +45,8 @@ LEADS = {
     "99": "infra",
 }
 """Whom a dispatcher picks where the matrix names nobody; the bureau's own office for all other kinds."""
+FORM_EVERY = 4
+"""Every fourth call-back also fills in the questionnaire."""
 ROLES = {
     "dispatch": DISPATCHER, "refuse": DISPATCHER, "decide_return": DISPATCHER, "transfer": DISPATCHER, "merge": DISPATCHER,
     "record_reply": DISPATCHER, "review": REVIEWER, "withdraw": COMMISSIONER, "resume": COMMISSIONER, "escalate": SUPERVISOR,
@@ -72,12 +80,13 @@ class Matter(Struct, kw_only=True):
 class Stories:
     """Takes the steps. `matters` are those that have been raised."""
 
-    def __init__(self, stage: Stage, cast: Cast) -> None:
+    def __init__(self, stage: Stage, cast: Cast, phones: Phones) -> None:
         self.stage = stage
         self.cast = cast
+        self.phones = phones
         self.matters: list[Matter] = []
-        self.called: list[tuple[UUID, Player, datetime]] = []
-        """Call-backs that reached somebody: issue, caller, when."""
+        self.calls = 0
+        """Call-backs that reached somebody."""
 
     async def begin_all(self, matters: list[Matter], record: UUID, moment: datetime) -> None:
         """The record has been taken in: what it reported is open, and each issue begins its story."""
@@ -241,4 +250,22 @@ class Stories:
             if manner == "redo":
                 break
         if manner != "no_answer":
-            self.called.append((issue.id, player, moment))
+            self.calls += 1
+            if self.calls % FORM_EVERY == 0:
+                await self._fill_in_call(issue, player, caller, moment, happy=manner == "satisfied")
+
+    async def _fill_in_call(
+        self, issue: Issue, player: Player, caller: Actor, moment: datetime, *, happy: bool
+    ) -> None:
+        """The call-back officer also fills in the questionnaire, at the desk."""
+        answers = callback_answers(self.stage.chance, issue.id, player, moment, BLAME, happy=happy)
+        row = {
+            "name": str(issue.id),
+            "label": f"{issue.number} {issue.title}",
+            "enterprise": str(issue.enterprise or ""),
+        }
+        more = {"origin": "callback", "enterprise": issue.enterprise}
+        lists = {"issues": Table([row])}
+        args = self.phones.fill_in("issue_callback", answers, moment, minutes=6, more=more, lists=lists)
+        args["answers"] = Raw(msgspec.json.encode(args["answers"]))
+        await submit_record(caller, new_id(moment.timestamp()), new_id(moment.timestamp()), Submission(**args))

@@ -1,12 +1,14 @@
-"""Answers to the two surveys: the yearly cultivation census and the quarterly monitor, from one firm's size and luck."""
+"""Answers to the other questionnaires: the yearly census and the quarterly monitor, from a firm's size and luck; the call-back."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
+from uuid import UUID
 
-from server.demo.cast import Firm
+from server.demo.cast import Firm, Player
+from server.settings import settings
 
 VETOES = ("veto_accident", "veto_dishonest", "veto_abnormal", "veto_fraud", "veto_tax")
 QUARTER_DAYS = 80
@@ -134,4 +136,25 @@ def _share(share: float, quarter: int, so_far: int, last_year: int, name: str) -
         f"{name}_q": round(quarter * share),
         f"{name}_ytd": round(so_far * share),
         f"{name}_ly": round(last_year * share),
+    }
+
+
+def callback_answers(
+    chance: Random, issue: UUID, caller: Player, moment: datetime, blame: str, *, happy: bool
+) -> dict[str, Any]:
+    """What the officer hears on the telephone; an unhappy enterprise sends the issue back."""
+    said: dict[str, Any] = {"contacted": "yes", "attitude": chance.choice((4, 5)), "speed": chance.choice((3, 4, 5))}
+    if happy:
+        said |= {"solved": chance.choice(("yes", "yes", "partly")), "satisfied": chance.choice(("yes", "mostly"))}
+    else:
+        said |= {"solved": "no", "satisfied": "no", "why_not": ["unsolved", "vague"], "why_not_text": blame}
+        said |= {"subjective": "yes", "redo": "yes", "words": blame}
+    return {
+        "issue": str(issue),
+        "caller": str(caller.id),
+        "at": moment.astimezone(settings.timezone).isoformat(timespec="milliseconds"),
+        "channel": "phone",
+        "attempt": 1,
+        "reached": "reached",
+        "answers": said,
     }
