@@ -52,7 +52,7 @@ def as_json(items: Iterable[Any]) -> str:
 
 def ids(items: Iterable[UUID]) -> Any:
     """The argument of `among`."""
-    return list(items) if is_postgres() else as_json(map(str, items))
+    return list(items) if is_postgres() else as_json(items)
 
 
 def texts(items: Iterable[str]) -> Any:

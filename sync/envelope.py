@@ -14,6 +14,7 @@ from sync.wire import (
     PUSH_BYTES_MAX,
     OperationHead,
     PushRequest,
+    Result,
     WireOperation,
     body_hash,
     head_decoder,
@@ -32,13 +33,14 @@ TOO_LARGE = quarantine("operation.too_large", "单项操作过大", "A single op
 
 
 class Item(msgspec.Struct):
-    """One operation of the envelope: what could be read of it, and its bytes."""
+    """One operation of the envelope: what could be read of it, its bytes, and in the end its result."""
 
     head: OperationHead
     body: bytes
     hash: str
     wire: WireOperation | None
     unfit: Outcome | None = None
+    result: Result | None = None
 
 
 def decode_push(body: bytes) -> PushRequest:

@@ -114,7 +114,7 @@ async def _write_touches(bureau: UUID, touches: list[Touch], before: int, stampe
         line = {"kind": one.kind, "id": one.id, "seq": seq}
         scopes = current.get(key, set())
         lines.extend({**line, "scope": scope, "op": "put"} for scope in scopes)
-        if left := former.get(key, set()) - scopes:
+        if former and (left := former.get(key, set()) - scopes):
             is_gone = one.op == "put" and key not in current
             op = "gone" if is_gone else "out" if one.op == "put" else one.op
             lines.extend({**line, "scope": scope, "op": op, "to_id": one.redirect_to} for scope in left)

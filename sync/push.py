@@ -20,7 +20,7 @@ from sync.operations import Operation, OperationContext, Outcome, Registration, 
 from sync.quarantine import Kept, keep, missing_or_open, open_for, release
 from sync.results import is_plain, repeated, result_of, store_results
 from sync.transaction import execute, fetch, is_busy, is_postgres, retrying, transaction
-from sync.wire import PushRequest, PushResponse, Result
+from sync.wire import PushRequest, PushResponse, Result, WireOperation
 
 __all__ = ["decode_push", "push"]
 
@@ -36,7 +36,10 @@ class Run:
         self.registration = registration
         self.items: list[Item] = []
         self.operations: list[Operation[Any]] = []
-        self.touched: set[UUID | None] = set()
+        self.touched: set[UUID] = set()
+
+    def concerns(self, wire: WireOperation) -> bool:
+        return wire.target in self.touched or (wire.prev is not None and wire.prev in self.touched)
 
 
 class Forked(Exception):
@@ -52,14 +55,14 @@ async def push(context: DeviceContext, request: PushRequest) -> PushResponse:
     received_at = now()
     items = read_items(request)
     try:
-        results, have_n = await retrying(lambda: Push(context, request, received_at).run(items))
+        have_n = await retrying(lambda: Push(context, request, received_at).run(items))
     except Forked:
         raise await fork(context, request.incarnation) from None
     except Exception as error:
         if is_busy(error):
             raise refusal.busy() from error
         raise
-    return PushResponse(results=[results[item.head.id] for item in items], server_time=now(), have_n=have_n)
+    return PushResponse(results=[item.result for item in items if item.result], server_time=now(), have_n=have_n)
 
 
 class Push:
@@ -77,15 +80,17 @@ class Push:
             clock_offset=None if request.clock is None else received_at - request.clock,
             last_pull_at=device.last_pull_at,
         )
-        self.results: dict[UUID, Result] = {}
         self.again: set[UUID] = set()
         """Known operations whose first answer was `retry`."""
+        self.doubled: list[tuple[Item, Item]] = []
+        """Operations that stand in this envelope a second time, with their first."""
         self.blocked: set[UUID] = set()
         """Operations that have not been applied, of this push and before."""
         self.awaited: set[UUID] = set()
         """Targets whose creation has not been applied."""
 
-    async def run(self, items: list[Item]) -> tuple[dict[UUID, Result], int]:
+    async def run(self, items: list[Item]) -> int:
+        """Give every item its result; returns the highest number the server has now."""
         ordered = sorted(items, key=lambda item: item.head.n)
         async with transaction(brisk=True):
             have_n = await self._lock_device()
@@ -98,7 +103,9 @@ class Push:
                 applied = [item.head.id for item in fresh if item.head.id not in self.blocked]
                 await release(self.bureau, applied, [])
             await self._note_device(last_n)
-        return self.results, last_n
+        for item, first in self.doubled:
+            item.result = first.result
+        return last_n
 
     async def _lock_device(self) -> int:
         """One push of a device at a time; the second waits here and then finds its operations known."""
@@ -127,9 +134,6 @@ class Push:
 
     async def _store_ids(self, ordered: list[Item], have_n: int) -> list[Item]:
         """Store the ids nobody has sent yet, and answer the others. Returns what is to be applied, each once."""
-        by_id: dict[UUID, Item] = {}
-        for item in ordered:
-            by_id.setdefault(item.head.id, item)
         found = await fetch(
             "INSERT INTO sync_operation (bureau, id, hash, device, n, status, received_at)"
             " SELECT $1::uuid, rows.id, rows.hash, $3::uuid, rows.n, 'applied', $4::timestamptz"
@@ -137,37 +141,47 @@ class Push:
             " ON CONFLICT (bureau, id) DO NOTHING RETURNING id",
             [
                 self.bureau,
-                as_json({"id": one.head.id, "hash": one.hash, "n": one.head.n} for one in by_id.values()),
+                as_json({"id": one.head.id, "hash": one.hash, "n": one.head.n} for one in ordered),
                 self.device.device,
                 self.context.received_at,
             ],
         )
-        stored = {row["id"] for row in found}
-        if any(by_id[id].head.n <= have_n for id in stored):
+        fresh, known = ordered, list[Item]()
+        if len(found) < len(ordered):
+            unseen = {row["id"] for row in found}
+            fresh = []
+            for item in ordered:
+                (fresh if item.head.id in unseen else known).append(item)
+                unseen.discard(item.head.id)
+        if fresh and fresh[0].head.n <= have_n:
             raise Forked
-        self.again = await self._answer_known([item for id, item in by_id.items() if id not in stored])
-        return [item for id, item in by_id.items() if id in stored or id in self.again]
+        if known:
+            again = await self._answer_known(known, {item.head.id: item for item in fresh})
+            fresh = sorted([*fresh, *again], key=lambda item: item.head.n)
+        return fresh
 
-    async def _answer_known(self, known: list[Item]) -> set[UUID]:
-        """First results again; other content under a known id is kept and reported; `retry` is tried again."""
-        if not known:
-            return set()
+    async def _answer_known(self, known: list[Item], fresh: dict[UUID, Item]) -> list[Item]:
+        """First results again; other content under a known id is kept and reported. Returns what was answered `retry`."""
         found = await fetch(
             f"SELECT id, hash, status, result FROM sync_operation WHERE bureau = $1 AND id {among(2)}",
             [self.bureau, json_ids(item.head.id for item in known)],
         )
         stored = {row["id"]: row for row in found}
-        again = set()
+        again = []
         for item in known:
             row = stored[item.head.id]
             if row["hash"] != item.hash:
                 log.warning("operation id %s reused by device %s", item.head.id, self.device.device)
                 kept = await keep(self.context, item.head, item.body, ID_REUSED, salt=item.hash)
-                self.results[item.head.id] = result_of(item.head.id, ID_REUSED, kept)
+                item.result = result_of(item.head.id, ID_REUSED, kept)
+            elif item.head.id in fresh:
+                self.doubled.append((item, fresh[item.head.id]))
             elif row["status"] == "retry":
-                again.add(item.head.id)
+                fresh[item.head.id] = item
+                self.again.add(item.head.id)
+                again.append(item)
             else:
-                self.results[item.head.id] = repeated(item.head.id, row["status"], row["result"])
+                item.result = repeated(item.head.id, row["status"], row["result"])
         return again
 
     async def _look_at_quarantine(self, fresh: list[Item]) -> list[Kept]:
@@ -175,13 +189,12 @@ class Push:
         if not fresh:
             return []
         wires = [item.wire for item in fresh if item.wire is not None]
-        prevs = {wire.prev for wire in wires if wire.prev is not None}
-        own = {item.head.id for item in fresh}
-        opened = await open_for(self.bureau, own | prevs, {wire.target for wire in wires})
-        self.blocked = {kept.operation for kept in opened} - own
+        own = [item.head.id for item in fresh]
+        prevs = [wire.prev for wire in wires if wire.prev is not None]
+        opened = await open_for(self.bureau, own + prevs, [wire.target for wire in wires])
+        self.blocked = {kept.operation for kept in opened}.difference(own if opened else ())
         self.awaited = {kept.target for kept in opened if kept.creates and kept.target is not None}
-        elsewhere = prevs - own
-        if elsewhere:
+        if prevs and (elsewhere := set(prevs).difference(own)):
             self.blocked |= await missing_or_open(self.bureau, list(elsewhere))
         return opened
 
@@ -190,7 +203,7 @@ class Push:
         await lock_targets(self.context, [item.wire for item in fresh if item.wire is not None])
         run = Run(None)
         for item in fresh:
-            if item.wire is not None and run.touched & {item.wire.target, item.wire.prev}:
+            if item.wire is not None and run.concerns(item.wire):
                 await self._apply_run(run)
                 run = Run(run.registration)
             understood = self._judge(item)
@@ -203,13 +216,14 @@ class Push:
                 run = Run(registration)
             run.items.append(item)
             run.operations.append(one)
-            run.touched |= {one.id, one.target}
+            run.touched.add(one.id)
+            run.touched.add(one.target)
         await self._apply_run(run)
 
     def _judge(self, item: Item) -> tuple[Registration, Operation[Any]] | Outcome:
         if item.wire is None or item.unfit is not None:
             return item.unfit or ID_REUSED
-        if item.wire.prev in self.blocked or item.wire.target in self.awaited:
+        if (self.blocked and item.wire.prev in self.blocked) or (self.awaited and item.wire.target in self.awaited):
             return HELD
         return understand(item.wire)
 
@@ -234,12 +248,12 @@ class Push:
             kept = await keep(self.context, item.head, item.body, outcome, state=state, creates=creates, prev=prev)
         elif outcome.status == "retry":
             self.blocked.add(item.head.id)
-        self.results[item.head.id] = result_of(item.head.id, outcome, kept)
+        item.result = result_of(item.head.id, outcome, kept)
 
     def _to_store(self, fresh: list[Item]) -> list[Result]:
         """Ids are stored as plainly applied; only other results, and those tried again, need writing."""
-        results = [self.results[item.head.id] for item in fresh]
-        return [one for one in results if not is_plain(one) or one.id in self.again]
+        results = [item.result for item in fresh if item.result is not None]
+        return [one for one in results if not is_plain(one) or (self.again and one.id in self.again)]
 
     async def _note_device(self, last_n: int) -> None:
         offset = self.context.clock_offset

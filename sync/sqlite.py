@@ -53,6 +53,7 @@ class Connection:
         self.thread.start()
 
     def _open(self) -> sqlite3.Connection:
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(
             self.path,
             detect_types=sqlite3.PARSE_DECLTYPES | sqlite3.PARSE_COLNAMES,
@@ -203,7 +204,6 @@ class SQLiteEngine(StockSQLiteEngine):
     """One writer, a few readers; inside a transaction everything runs on the transaction's connection."""
 
     def __init__(self, path: str) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.writers = Pool(path, 1, readonly=False)
         self.readers = Pool(path, READERS, readonly=True)
         super().__init__(path=path)
