@@ -150,9 +150,7 @@ async def post_file(request: TusRequest) -> Response[None]:
     row = await reach_upload(request.user, row.id)
     if (_is_part(request) and row.offset == 0) or row.size == 0:
         row = await append_upload(request.user, row.id, 0, _pieces(request), checksum)
-    return Response(
-        None, status_code=201, headers=tus_headers(row) | {"Location": f"{settings.address}/files/{row.id}"}
-    )
+    return Response(None, status_code=201, headers=tus_headers(row) | {"Location": f"/files/{row.id}"})
 
 
 @head("/files/{upload:uuid}")

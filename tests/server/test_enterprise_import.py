@@ -332,3 +332,28 @@ def test_every_row_of_any_list_is_added_or_named_invalid_or_blank(rows, encoding
     named = {line.number for line in found.added} | {wrong.line for wrong in found.invalid}
     assert named == {line.number for line in lines}
     assert len(lines) == sum(any(cell.strip() for cell in row) for row in rows)
+
+
+async def test_what_a_desk_did_while_the_list_was_compared_is_neither_lost_nor_broken(donghu):
+    from server.enterprises.actions import NewEnterprise, add_enterprise, change_enterprise, find_by_code
+    from server.enterprises.lists.columns import Line
+    from server.enterprises.lists.writing import change_firms, insert_firms
+    from sync.identity import new_id
+    from sync.transaction import transaction
+
+    await imported(donghu.sun, ROWS)
+    firm = await find_by_code(donghu.bureau, A)
+    await add_enterprise(donghu.system, NewEnterprise(name="抢先登记", credit_code=C))
+    await change_enterprise(donghu.system, firm.id, {"address": "八一大道1号", "staff": 40})
+    async with transaction():
+        line = Line(2, {"name": "南昌鸿铭新名", "credit_code": A}, [])
+        await change_firms(donghu.system, [(line, firm.id)])
+        late = await insert_firms(donghu.system, [Line(3, {"name": "晚到", "credit_code": C}, [])], {3: new_id()})
+    assert late == {3}
+    dossier = (await donghu.sun.client.get(f"/v1/enterprises/{A}")).json()
+    assert (dossier["name"], dossier["address"], dossier["facts"]) == (
+        "南昌鸿铭新名",
+        "八一大道1号",
+        {"revenue": "1200", "staff": 40},
+    )
+    assert (await registry(donghu))[C] == "抢先登记"
