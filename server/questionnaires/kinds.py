@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from server.questionnaires.actions import KIND, SCOPE
-from sync.bulk import ids, one_of
+from sync.bulk import among, ids
 from sync.operations import Kind, register_kind
 from sync.transaction import fetch
 
@@ -35,7 +35,7 @@ async def load(bureau: UUID, forms: list[UUID]) -> dict[UUID, bytes]:
     media: dict[UUID, list[MediaLine]] = {}
     for row in await fetch(
         "SELECT form_media.form_version, form_media.name, form_media.sha256 FROM form_media"
-        f" JOIN form ON form.current = form_media.form_version WHERE form.bureau = $1 AND form.id IN {one_of(2)}"
+        f" JOIN form ON form.current = form_media.form_version WHERE form.bureau = $1 AND form.id {among(2)}"
         " ORDER BY form_media.name",
         [bureau, ids(forms)],
     ):
@@ -43,7 +43,7 @@ async def load(bureau: UUID, forms: list[UUID]) -> dict[UUID, bytes]:
     found = await fetch(
         "SELECT form.id, form.form_id, form.retired_at, form.current, form_version.version, form_version.published_at,"
         " form_version.valid_until, form_version.definition FROM form"
-        f" JOIN form_version ON form_version.id = form.current WHERE form.bureau = $1 AND form.id IN {one_of(2)}",
+        f" JOIN form_version ON form_version.id = form.current WHERE form.bureau = $1 AND form.id {among(2)}",
         [bureau, ids(forms)],
     )
     return {row["id"]: _body(row, media.get(row["current"], [])) for row in found}

@@ -11,7 +11,7 @@ from msgspec import Meta, Raw, Struct
 
 from server.records.actions import Amendment, amend_record, withdraw_record
 from server.records.submission import KIND, Incoming, Submission, submit_records
-from sync.bulk import ids, one_of
+from sync.bulk import among, ids
 from sync.operations import Kind, Operation, OperationContext, Outcome, applied, operation, quarantine, register_kind
 from sync.refusal import Refusal
 from sync.scopes import person_scope
@@ -79,7 +79,7 @@ _SELECT = (
 
 async def load(bureau: UUID, records: list[UUID]) -> dict[UUID, bytes]:
     """Raw SQL: pulls read a thousand rows at a time, and the answers travel in the sender's own bytes."""
-    found = await fetch(f"{_SELECT} WHERE record.bureau = $1 AND record.id IN {one_of(2)}", [bureau, ids(records)])
+    found = await fetch(f"{_SELECT} WHERE record.bureau = $1 AND record.id {among(2)}", [bureau, ids(records)])
     return {row[0]: _encode(row) for row in found}
 
 
@@ -112,7 +112,7 @@ def _encode(row: Any) -> bytes:
 async def scopes(bureau: UUID, records: list[UUID]) -> dict[UUID, set[str]]:
     """The author's own work, and all about the enterprise for whoever looks after it."""
     found = await fetch(
-        f"SELECT id, person, enterprise FROM record WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, ids(records)]
+        f"SELECT id, person, enterprise FROM record WHERE bureau = $1 AND id {among(2)}", [bureau, ids(records)]
     )
     return {
         row[0]: {person_scope(row[1])} if row[2] is None else {person_scope(row[1]), f"enterprise:{row[2]}"}

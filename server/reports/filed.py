@@ -15,7 +15,7 @@ from server.audit.actions import record_event
 from server.enterprises.tables import Enterprise
 from server.people.actor import Actor, system_of
 from server.records.submission import SubmittedRecord
-from sync.bulk import ids, one_of
+from sync.bulk import among, ids
 from sync.feed import touch_many
 from sync.identity import named_id
 from sync.transaction import executemany, fetch, is_postgres
@@ -151,7 +151,7 @@ def _is_yes(said: Mapping[str, str], name: str) -> bool:
 
 
 async def _not_yet_filed(reports: list[FiledReport]) -> list[FiledReport]:
-    found = await fetch(f"SELECT id FROM report WHERE id IN {one_of(1)}", [ids(report.id for report in reports)])
+    found = await fetch(f"SELECT id FROM report WHERE id {among(1)}", [ids(report.id for report in reports)])
     filed = {UUID(str(row[0])) for row in found}
     return [report for report in reports if report.id not in filed]
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from server.reports.actions import CONTACT_KIND
 from server.reports.filed import KIND
-from sync.bulk import ids, one_of
+from sync.bulk import among, ids
 from sync.operations import Kind, register_kind
 from sync.scopes import person_scope
 from sync.transaction import fetch
@@ -55,16 +55,14 @@ async def load_contacts(bureau: UUID, reports: list[UUID]) -> dict[UUID, bytes]:
 
 async def _load(body: Any, table: str, bureau: UUID, reports: list[UUID]) -> dict[UUID, bytes]:
     columns = ", ".join(body.__struct_fields__)
-    found = await fetch(
-        f"SELECT {columns} FROM {table} WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, ids(reports)]
-    )
+    found = await fetch(f"SELECT {columns} FROM {table} WHERE bureau = $1 AND id {among(2)}", [bureau, ids(reports)])
     return {row[0]: msgspec.json.encode(body(*row)) for row in found}
 
 
 async def scopes(bureau: UUID, reports: list[UUID]) -> dict[UUID, set[str]]:
     """Whoever wrote it down, and whoever looks after the enterprise."""
     found = await fetch(
-        f"SELECT id, person, enterprise FROM report WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, ids(reports)]
+        f"SELECT id, person, enterprise FROM report WHERE bureau = $1 AND id {among(2)}", [bureau, ids(reports)]
     )
     return {
         row[0]: {person_scope(row[1])} if row[2] is None else {person_scope(row[1]), f"enterprise:{row[2]}"}
