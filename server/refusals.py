@@ -113,11 +113,6 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "只有没有信用代码的临时企业可以并入其他企业;{credit_code} 已有代码",
         "Only an enterprise without a credit code can be merged; {credit_code} has one",
     ),
-    "enterprise.not_assigned": (
-        403,
-        "该企业现在不由您负责",
-        "This enterprise is not among yours at present",
-    ),
     "assignment.unknown": (404, "没有这条负责关系,或已结束", "No such assignment, or it has ended"),
     "assignment.exists": (409, "该企业已由此人负责", "This person looks after the enterprise already"),
     "assignment.dates": (
@@ -271,6 +266,16 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "The routing file {file} cannot be read: {reason}",
     ),
     # clocks
+    "calendar.past_breach": (
+        409,
+        "这样修改会使事项 {number} 的期限变为已过去的 {due},请改为以后的日期",
+        "This would move a date of issue {number} into the past ({due}); change later days instead",
+    ),
+    "calendar.range": (
+        422,
+        "请给出先后正确、不超过 {limit} 天的起止日期",
+        "Give a first and a last day, in order and at most {limit} days apart",
+    ),
     "calendar.days": (
         422,
         "请给出 1 到 {limit} 天,状态为 official 或 provisional",
@@ -325,6 +330,7 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "issue.filter": (422, "筛选条件 {field} 无效:{value}", "The filter {field} does not fit: {value}"),
     # callbacks
     "callback.incomplete": (422, "回访还缺这些内容:{fields}", "These answers are still missing: {fields}"),
+    "callback.unreadable": (422, "回访内容无法识别:{reason}", "The call-back cannot be read: {reason}"),
     "callback.not_due": (
         409,
         "事项 {number} 现为“{state}”,不需要回访",
