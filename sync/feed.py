@@ -7,6 +7,7 @@ that lock*; asked for earlier, an assignment that moves meanwhile would leave a 
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from secrets import token_hex
 from typing import Any
 from uuid import UUID, uuid4
@@ -191,10 +192,17 @@ async def rotate_epoch(bureau: UUID) -> UUID:
 
 
 async def collect_tombstones(bureau: UUID, upto: int) -> None:
-    """Forget rows that went before this number; a phone that has not read that far reconciles."""
+    """Forget rows that went, and commits, up to this number; a phone that has not read that far reconciles."""
     async with transaction():
         await execute("UPDATE sync_head SET floor = $2 WHERE bureau = $1 AND floor < $2", [bureau, upto])
         await execute("DELETE FROM sync_feed WHERE bureau = $1 AND op <> 'put' AND seq <= $2", [bureau, upto])
+        await execute("DELETE FROM sync_commit WHERE bureau = $1 AND n < $2", [bureau, upto])
+
+
+async def head_at(bureau: UUID, moment: datetime) -> int:
+    """The head as it was at a moment, for collecting what went before it; 0 if nothing is that old."""
+    found = await fetch("SELECT max(n) AS n FROM sync_commit WHERE bureau = $1 AND at <= $2", [bureau, moment])
+    return int(found[0]["n"] or 0)
 
 
 async def current_id(bureau: UUID, kind: str, id: UUID) -> UUID:

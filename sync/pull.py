@@ -166,10 +166,10 @@ async def _open_cursor(context: DeviceContext, request: PullRequest, head: Head)
     reason = None
     if cursor.epoch != head.epoch:
         reason = "epoch_changed"
-    elif not await _is_known(context.bureau, cursor, head):
-        reason = "history_changed"
     elif cursor.synced_to < head.floor:
         reason = "below_floor"
+    elif not await _is_known(context.bureau, cursor, head):
+        reason = "history_changed"
     if reason is not None:
         raise refusal.resync_required(reason, await have_n(context.bureau, context.device))
     return cursor

@@ -1,11 +1,12 @@
 """Rules 11 to 13: every change takes a number at its commit and lands in the scopes that hold it then."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from toy import LI, add_note, move_note
 
-from sync.feed import touch
+from sync.feed import collect_tombstones, head_at, touch
 from sync.scopes import grant, holders_of, person_scope, revoke, scopes_of
 from sync.transaction import fetch, transaction
 
@@ -108,3 +109,17 @@ async def test_rule_13_grants_take_numbers_and_are_appended_by_generation(world)
         revoke(world, LI, "topic:a")
     assert await scopes_of(world, LI) == set()
     assert person_scope(LI) == f"person:{LI}"
+
+
+async def test_rule_15_old_tombstones_and_commits_are_collected_and_living_rows_stay(world):
+    async with transaction():
+        kept, gone = await add_note(world, "a"), await add_note(world, "a")
+    async with transaction():
+        touch(world, "note", gone, gone=True)
+    assert await head_at(world, datetime.now(UTC) - timedelta(days=1)) == 0
+    now = await head_at(world, datetime.now(UTC) + timedelta(seconds=1))
+    await collect_tombstones(world, now)
+    assert (now, await feed(world)) == (3, [("topic:a", 1, "put")])
+    commits = await fetch("SELECT n FROM sync_commit WHERE bureau = $1", [world])
+    assert [row["n"] for row in commits] == [3]
+    assert (await fetch("SELECT id FROM sync_feed WHERE bureau = $1", [world]))[0]["id"] == kept
