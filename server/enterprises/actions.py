@@ -18,7 +18,7 @@ from server.people.actor import Actor
 from server.people.tables import Bureau
 from server.refusals import refusal
 from sync.feed import touch
-from sync.identity import named_id, new_id
+from sync.identity import new_id
 from sync.patches import stamp_fields
 from sync.transaction import fetch, is_postgres, transaction
 
@@ -240,12 +240,11 @@ async def _must_be_free(bureau: UUID, code: str, but: UUID | None = None) -> Non
 async def _write_contact(row: Enterprise, values: Mapping[str, Any]) -> None:
     if not any(name in values for name in CONTACT_FIELDS):
         return
-    key = named_id("enterprise_contact", row.id, "first")
-    contact = await EnterpriseContact.objects().get(EnterpriseContact.id == key)
+    contact = await EnterpriseContact.objects().get(EnterpriseContact.id == row.id)
     if contact is None:
         if not any(values.get(name) for name in CONTACT_FIELDS):
             return
-        contact = EnterpriseContact(id=key, bureau=row.bureau, enterprise=row.id, name="", is_first=True)
+        contact = EnterpriseContact(id=row.id, bureau=row.bureau, enterprise=row.id, name="", is_first=True)
     contact.name = values.get("contact_name", contact.name)
     contact.post = values.get("contact_post", contact.post)
     contact.phone = values.get("contact_phone", contact.phone)

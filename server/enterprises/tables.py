@@ -47,7 +47,8 @@ class Enterprise(Table, tablename="enterprise"):
 
 
 class EnterpriseContact(Table, tablename="enterprise_contact"):
-    """A person at the firm: personal data, erased with its purpose. The first contact is the one lists and forms name."""
+    """A person at the firm: personal data, erased with its purpose. The first contact is the one lists and forms name;
+    its id is the firm's own, so that there is one however often it is written."""
 
     id = UUID(primary_key=True, default=None)
     bureau = UUID()

@@ -160,12 +160,12 @@ async def _persons_meant(bureau: UUID) -> dict[str, UUID | None]:
 
 def _assignments_wanted(found: Difference, persons: dict[str, UUID | None]) -> dict[int, tuple[UUID | None, UUID]]:
     """Line → the firm it is about (None while it is new) and whom the list puts in charge."""
-    about: list[tuple[Line, Known | None]] = [(line, None) for line in found.added]
-    about += [(line, firm) for line, firm, _ in found.changed]
-    about += found.unchanged
+    about: list[tuple[Line, Known | None]] = [(line, None) for line in found.added if COMMISSIONER in line.values]
+    about += [(line, firm) for line, firm, _ in found.changed if COMMISSIONER in line.values]
+    about += [(line, firm) for line, firm in found.unchanged if COMMISSIONER in line.values]
     wanted: dict[int, tuple[UUID | None, UUID]] = {}
     for line, firm in about:
-        person = persons.get(line.values.get(COMMISSIONER, ""))
+        person = persons.get(line.values[COMMISSIONER])
         if person is not None:
             wanted[line.number] = (None if firm is None else firm.id, person)
     return wanted

@@ -16,7 +16,7 @@ from server.moment import now, today
 from server.people.actor import Actor
 from sync.bulk import among, ids, texts
 from sync.feed import touch, touch_many
-from sync.identity import named_id, new_id
+from sync.identity import new_id
 from sync.patches import stamp_fields
 from sync.scopes import grant
 from sync.transaction import executemany, fetch, is_postgres
@@ -159,7 +159,7 @@ async def _write_contacts(bureau: UUID, firms: Iterable[tuple[UUID, dict[str, st
     moment = now()
     rows = [
         [
-            named_id("enterprise_contact", id, "first"),
+            id,
             bureau,
             id,
             *(values.get(name, "") for name in CONTACT_FIELDS),
