@@ -24,6 +24,7 @@ CODE_LETTERS = 12
 CODE_VALID_FOR = timedelta(days=3)
 INCARNATION_CHARS_MAX = 200
 NAME_CHARS_MAX = 100
+FORKS_MAX = 20
 
 
 class DeviceContext(msgspec.Struct, frozen=True):
@@ -116,9 +117,18 @@ async def authenticate(token: str) -> DeviceContext:
 
 async def fork(context: DeviceContext, incarnation: str) -> refusal.Refusal:
     """Make the identity for the second of two installations, and the refusal that tells it: the same on every ask."""
+    if len(incarnation) > INCARNATION_CHARS_MAX:
+        return refusal.malformed("$.incarnation")
     child = uuid5(context.device, incarnation)
     token = _token_of(context.bureau, child)
     async with transaction():
+        found = await fetch(
+            "SELECT id FROM sync_device WHERE bureau = $1 AND person = $2 AND parent = $3",
+            [context.bureau, context.person, context.device],
+        )
+        known = {row["id"] for row in found}
+        if child not in known and len(known) >= FORKS_MAX:
+            return refusal.too_many_forks(FORKS_MAX)
         await _add(context.bureau, child, context.person, token, incarnation, context.device, "")
     return refusal.Refusal(
         "device_forked",

@@ -36,6 +36,16 @@ def device_revoked() -> Refusal:
     return Refusal("device_revoked", 403, "此设备已被停用", "This device has been revoked", wipe=True)
 
 
+def too_many_forks(limit: int) -> Refusal:
+    return Refusal(
+        "device.forks_exceeded",
+        403,
+        "此设备的副本过多, 请重新扫码登记",
+        "This device has been copied too often; scan a new code",
+        limit=limit,
+    )
+
+
 def device_foreign() -> Refusal:
     return Refusal("device.mismatch", 403, "令牌不属于此设备", "The token belongs to another device")
 

@@ -221,6 +221,25 @@ async def test_rule_2_scenario_25_a_clone_is_known_by_its_incarnation_and_told_t
     assert len(await list_devices(town.bureau)) == 2
 
 
+async def test_rule_2_a_device_cannot_be_forked_without_end(town, monkeypatch):
+    monkeypatch.setattr("sync.devices.FORKS_MAX", 2)
+    li = await town.phone()
+    context = await authenticate(li.meta("token"))
+    codes = []
+    for incarnation in ("one", "two", "three", "one", "x" * 201):
+        li.set_meta("incarnation", incarnation)
+        with pytest.raises(Refusal) as refused:
+            await push(context, decode_push(envelope(li, operation(n=1))))
+        codes.append(refused.value.code)
+    assert codes == [
+        "device_forked",
+        "device_forked",
+        "device.forks_exceeded",
+        "device_forked",
+        "envelope.malformed",
+    ]
+
+
 async def test_rule_2_revoking_a_device_revokes_its_forks(town, tmp_path):
     li = await town.phone(store=str(tmp_path / "li.db"))
     (tmp_path / "clone.db").write_bytes((tmp_path / "li.db").read_bytes())

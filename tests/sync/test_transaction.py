@@ -57,6 +57,26 @@ async def test_a_transaction_writes_all_or_nothing(marks):
     assert current() is None
 
 
+async def test_a_brisk_transaction_keeps_the_same_promises(marks):
+    async with transaction(brisk=True):
+        await mark("kept")
+        with pytest.raises(ValueError, match="inner"):
+            async with transaction():
+                await mark("inner")
+                raise ValueError("inner")
+    with pytest.raises(ValueError, match="halfway"):
+        async with transaction(brisk=True):
+            await mark("dropped")
+            raise ValueError("halfway")
+    await asyncio.gather(*(write_briskly(f"b{number}") for number in range(5)), mark("aside"))
+    assert await marked() == ["aside", "b0", "b1", "b2", "b3", "b4", "kept"]
+
+
+async def write_briskly(name: str) -> None:
+    async with transaction(brisk=True):
+        await mark(name)
+
+
 async def test_a_nested_transaction_is_a_savepoint(marks):
     async with transaction():
         await mark("outer")
