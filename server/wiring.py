@@ -10,6 +10,7 @@ from server import lists, moment, phones
 from server.callbacks import handlers as callbacks
 from server.callbacks import phone as callback_operations
 from server.callbacks.actions import guard_closing
+from server.callbacks.following import follow_callback_records
 from server.campaigns import handlers as campaigns
 from server.campaigns import kinds as slot_kinds
 from server.campaigns.links import handlers as links
@@ -99,6 +100,7 @@ def connect() -> None:
     lists.connect()
     on_filed(follow_reports)
     on_submitted(follow_records)
+    on_submitted(follow_callback_records)
     on_submitted(task_actions.follow_visit_records)
     on_submitted(visit_following.follow_visit_records)
     on_submitted(symposium_following.follow_symposium_records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from server.moment import now
 from server.people.actor import Actor
 from server.refusals import refusal
 from server.reports.filed import FiledReport
+from server.worktime.actions import Day, change_days
 from sync.feed import touch
 from sync.identity import new_id
 from sync.transaction import fetch, is_postgres, transaction
@@ -134,14 +136,14 @@ async def _finish(step: Step, occurred: Occurred | None) -> None:
     await record_event(step.actor, f"issue.{verb.name}", KIND, issue.id, details)
 
 
-async def _set_dues(issue: Issue, events: list[IssueEvent]) -> bool:
-    """Whether a date moved."""
-    moved = False
+async def _set_dues(issue: Issue, events: list[IssueEvent]) -> dict[str, Any]:
+    """What the columns that changed held before."""
+    before: dict[str, Any] = {}
     for name, value in due_columns(await current_dues(issue.bureau, events, issue.policy)).items():
         if getattr(issue, name) != value:
+            before[name] = getattr(issue, name)
             setattr(issue, name, value)
-            moved = True
-    return moved
+    return before
 
 
 async def replace_letters(actor: Actor, letters: list[Letter]) -> list[Letter]:
@@ -156,24 +158,42 @@ async def replace_letters(actor: Actor, letters: list[Letter]) -> list[Letter]:
     return letters
 
 
-async def recompute_dues(actor: Actor) -> int:
-    """After the calendar changed: dates of open issues anew, changed rows only, in chunks. Returns how many moved. A closed
-    issue keeps its dates, so nothing that was in time turns late."""
+async def change_calendar(actor: Actor, days: list[Day]) -> int:
+    """Days of the bureau's calendar, and with them the dates of open issues: changed ones only, the old ones kept in the audit
+    chain. Returns how many issues moved. A date may move back and undo a breach (a flood is always declared afterwards); a
+    change that would put a date into the past is refused whole: `calendar.past_breach`. Closed issues keep their dates."""
     actor.must("routing.write")
-    moved, last = 0, UUID(int=0)
-    while True:
-        async with transaction():
-            rows = (
-                await Issue.objects()
-                .where(Issue.bureau == actor.bureau, Issue.closed_at.is_null(), Issue.id > last)
-                .order_by(Issue.id)
-                .limit(CHUNK)
-            )
+    async with transaction():
+        version = await change_days(actor, days)
+        moved, last = 0, UUID(int=0)
+        while rows := await _open_after(actor.bureau, last):
             for issue in rows:
-                if await _set_dues(issue, await timeline(issue.bureau, issue.id)):
-                    await issue.save()
-                    touch(issue.bureau, KIND, issue.id)
-                    moved += 1
-        if len(rows) < CHUNK:
-            return moved
-        last = rows[-1].id
+                moved += await _redate(actor, issue, version)
+            last = rows[-1].id
+    return moved
+
+
+async def _open_after(bureau: UUID, last: UUID) -> list[Issue]:
+    return (
+        await Issue.objects()
+        .where(Issue.bureau == bureau, Issue.closed_at.is_null(), Issue.id > last)
+        .order_by(Issue.id)
+        .limit(CHUNK)
+    )
+
+
+async def _redate(actor: Actor, issue: Issue, version: str) -> bool:
+    before = await _set_dues(issue, await timeline(issue.bureau, issue.id))
+    if not before:
+        return False
+    moment = now()
+    dates = {name: old for name, old in before.items() if isinstance(old, datetime)}
+    for name, old in dates.items():
+        new = getattr(issue, name)
+        if new is not None and new <= moment < old:
+            raise refusal("calendar.past_breach", number=issue.number, due=new.isoformat())
+    await issue.save()
+    touch(issue.bureau, KIND, issue.id)
+    kept = {name: old.isoformat() for name, old in dates.items()}
+    await record_event(actor, "issue.redate", KIND, issue.id, {"calendar": version, "before": kept})
+    return True

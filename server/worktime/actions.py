@@ -14,7 +14,7 @@ from server.audit.actions import record_event
 from server.moment import now
 from server.people.actor import Actor
 from server.refusals import refusal
-from server.worktime.calendar import YEAR_FIRST, WorkCalendar, days_between
+from server.worktime.calendar import REACH_YEARS, YEAR_FIRST, WorkCalendar, days_between
 from server.worktime.tables import CalendarDay
 from sync.identity import named_id
 from sync.transaction import transaction
@@ -35,6 +35,13 @@ class Day(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str = ""
     source: str = ""
     status: str = PROVISIONAL
+
+
+class DayOut(Struct, frozen=True, kw_only=True):
+    day: date
+    is_working: bool
+    is_provisional: bool
+    name: str
 
 
 def read_seed() -> list[Day]:
@@ -70,9 +77,32 @@ async def calendar_of(bureau: UUID) -> WorkCalendar:
     return _overlaid(tuple(Day(day=row.day, is_working=row.is_working, status=row.status) for row in rows), version)
 
 
+async def list_days(actor: Actor, first: date, last: date) -> list[DayOut]:
+    """Every day of a stretch (`calendar.range` for one that is backwards or too long), worked or not."""
+    actor.must("form.read")
+    calendar = await calendar_of(actor.bureau)
+    if (
+        not 0 <= (last - first).days < DAYS_MAX
+        or first.year < YEAR_FIRST
+        or last.year > calendar.horizon.year + REACH_YEARS
+    ):
+        raise refusal("calendar.range", limit=DAYS_MAX)
+    rows = await CalendarDay.objects().where(CalendarDay.bureau == actor.bureau)
+    names = {day.day: day.name for day in read_seed()} | {row.day: row.name for row in rows}
+    return [
+        DayOut(
+            day=day,
+            is_working=calendar.is_working(day),
+            is_provisional=calendar.is_provisional(day),
+            name=names.get(day, ""),
+        )
+        for day in days_between(first, last)
+    ]
+
+
 async def change_days(actor: Actor, days: list[Day]) -> str:
-    """Adds or overwrites days of the bureau's calendar; returns the calendar's new version. Due dates of open issues do not
-    move by this alone: `issues.actions.recompute_dues` writes those that changed. Raises `calendar.days`."""
+    """Adds or overwrites days of the bureau's calendar; returns the calendar's new version. Due dates of open issues move
+    with `issues.actions.change_calendar`, which calls this. Raises `calendar.days`."""
     actor.must("routing.write")
     if not days or len(days) > DAYS_MAX or any(day.status not in (OFFICIAL, PROVISIONAL) for day in days):
         raise refusal("calendar.days", limit=DAYS_MAX)

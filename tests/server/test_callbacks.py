@@ -215,3 +215,44 @@ def test_only_dissatisfaction_with_a_cause_in_the_unit_or_the_caller_s_word_send
     if answers.reached != "reached":
         assert missing(answers) == []
         assert is_conclusive(answers, []) == (answers.reached == "refused")
+
+
+def form_e(issue: str, **answers):
+    """A filled-in call-back questionnaire."""
+    told = {"solved": "yes", "satisfied": "yes", "contacted": "unsure", "attitude": 5, **answers}
+    return {
+        "form": "issue_callback",
+        "origin": "callback",
+        "filled_at": "2026-11-20T10:00:00+08:00",
+        "answers": {"issue": issue, "caller": "钱访", "at": "2026-11-20T10:00:00+08:00", "channel": "sms", "attempt": 1,
+                    "reached": "reached", "answers": told},
+    }  # fmt: skip
+
+
+@pytest.mark.anyio
+async def test_the_call_back_questionnaire_is_a_call_back(donghu):
+    from tests.server.fieldwork import publish
+
+    version = await publish(donghu, "issue_callback")
+    well, badly, early = await filed(donghu, *(report(donghu, n) for n in (1, 2, 3)))
+    ids = {line["number"]: line["id"] for line in (await donghu.lin.client.get("/v1/issues")).json()["items"]}
+    for number in (well, badly):
+        await signed_off(donghu, number)
+    worse = {"satisfied": "no", "solved": "no", "why_not": ["slow", "vague"], "why_not_text": "一个月没人管"}
+    worse |= {"subjective": "yes", "redo": "yes"}
+    for number, answers in ((well, {}), (badly, worse), (early, {})):
+        sent = await donghu.qian.client.post("/v1/records", json=form_e(ids[number], **answers) | {"version": version})
+        assert sent.status_code == 201, sent.text
+    states = {
+        line["number"]: line["state"] for line in (await donghu.sun.client.get("/v1/issues?state=all")).json()["items"]
+    }
+    assert states == {well: "CLOSED", badly: "REOPENED", early: "SUBMITTED"}
+    (told,) = (await donghu.qian.client.get(f"/v1/issues/{badly}/callbacks")).json()
+    assert (told["channel"], told["contacted"], told["why_not"]) == (
+        "sms_link",
+        "not_sure",
+        ["too_slow", "vague_answer"],
+    )
+    last = (await donghu.sun.client.get(f"/v1/issues/{early}")).json()["events"][-1]
+    assert last["verb"] == "note"
+    assert "不需要回访" in last["fields"]["words"]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from server.issues.actions import move_issue, open_issues, recompute_dues
+from server.issues.actions import move_issue, open_issues
 from server.issues.fields import NoteText
 from server.issues.queue.listing import Wanted, explain_plan
 from server.moment import at
@@ -13,7 +13,6 @@ from server.people.actions import found_bureau
 from server.reports.filed import FiledReport, store_reports
 from server.routing.actions import load_taxonomy, replace_rules
 from server.routing.route import Rule
-from server.worktime.actions import Day, change_days
 from sync.refusal import Refusal
 from sync.transaction import execute, fetch, is_postgres, transaction
 from tests.server.fieldwork import CODES, enterprises, phone, publish, submit, visit_answers
@@ -399,13 +398,30 @@ async def test_any_number_of_reports_costs_the_same_number_of_statements(donghu,
 async def test_a_flood_declared_afterwards_moves_open_dates_and_no_others(donghu):
     numbers = await filed(donghu, report(donghu, 1), report(donghu, 2))
     await do(donghu.lin, numbers[1], "refusal", ground="nothing_new", words="无新情况")
-    supervisor = await donghu.sun.actor()
-    await change_days(supervisor, [Day(day=datetime(2026, 9, 20).date(), is_working=False, name="防汛")])
-    assert await recompute_dues(supervisor) == 1
-    assert await recompute_dues(supervisor) == 0
+    flood = [{"day": "2026-09-20", "is_working": False, "name": "防汛"}]
+    moved = await donghu.sun.client.put("/v1/calendar", json=flood)
+    assert (moved.status_code, moved.json()) == (200, {"issues": 1})
+    assert (await donghu.sun.client.put("/v1/calendar", json=flood)).json() == {"issues": 0}
     shown = (await donghu.lin.client.get(f"/v1/issues/{numbers[0]}")).json()
     triage = next(due for due in shown["dues"] if due["clock"] == "triage")
-    assert (triage["day"], triage["calendar"]) == ("2026-09-21", "2026+1")
+    assert (triage["day"], triage["calendar"]) == ("2026-09-21", "2026+2")
+    days = (await donghu.lin.client.get("/v1/calendar", params={"first": "2026-09-18", "last": "2026-09-21"})).json()
+    assert [(day["is_working"], day["name"]) for day in days] == [(True, ""), (False, ""), (False, "防汛"), (True, "")]
+    rows = await fetch("SELECT details FROM audit_row WHERE event = 'issue.redate'")
+    assert "2026-09-20T16:00:00+00:00" in rows[0][0], "the old date is history"
+
+
+async def test_a_calendar_that_would_make_somebody_late_after_the_fact_is_refused_whole(donghu):
+    (number,) = await filed(donghu, report(donghu, reported_at=FRIDAY + timedelta(days=6)))
+    with at(FRIDAY + timedelta(days=9)):
+        worked = [{"day": "2026-09-25", "is_working": True}]
+        refused = await donghu.sun.client.put("/v1/calendar", json=worked)
+    assert (refused.status_code, refused.json()["code"]) == (409, "calendar.past_breach")
+    shown = (await donghu.lin.client.get(f"/v1/issues/{number}")).json()
+    assert shown["dues"][0]["calendar"] == "2026"
+    assert shown["dues"][0]["day"] == "2026-09-28"
+    backwards = await donghu.lin.client.get("/v1/calendar", params={"first": "2026-09-21", "last": "2026-09-18"})
+    assert backwards.json()["code"] == "calendar.range"
 
 
 async def test_every_move_is_in_the_audit_chain_without_its_words(donghu):

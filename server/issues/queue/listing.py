@@ -16,7 +16,7 @@ from server.paging import COUNT_MAX, check_limit, mark, read_mark
 from server.people.actor import Actor
 from server.people.tables import Unit
 from server.refusals import refusal
-from sync.transaction import is_postgres
+from sync.transaction import fetch, is_postgres
 
 OPEN, ALL = "open", "all"
 TEXT_MAX = 100
@@ -160,7 +160,5 @@ async def explain_plan(actor: Actor, wanted: Wanted) -> str:
     actor.must("issue.read")
     query = Issue.select(*_COLUMNS).where(await condition(actor, wanted)).order_by(Issue.next_due, Issue.id).limit(51)
     statement, values = query.querystrings[0].compile_string(engine_type="postgres" if is_postgres() else "sqlite")
-    from sync.transaction import fetch
-
     prefix = "EXPLAIN " if is_postgres() else "EXPLAIN QUERY PLAN "
     return "\n".join(str(row[0] if is_postgres() else row[3]) for row in await fetch(prefix + statement, values))
