@@ -18,6 +18,7 @@ from server.routing import commands as routing
 from server.settings import settings
 from server.simulation.api_command import api
 from server.simulation.phone_commands import phone
+from server.simulation.simulate_command import simulate_phones
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -85,6 +86,7 @@ main.add_command(issues.issue)
 main.add_command(demo)
 main.add_command(api)
 main.add_command(phone)
+main.add_command(simulate_phones)
 for command in (keeping.backup, keeping.restore, keeping.doctor):
     main.add_command(command)
 main.add_command(campaigns.campaign)

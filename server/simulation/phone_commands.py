@@ -249,8 +249,13 @@ def do_operation(op: str, target: str, args: str, store: Path) -> None:
     Example: qifang phone do issue.note 0192… '{"text": "已电话联系企业"}' --store zhou.phone
     """
 
+    try:
+        row, decoded = new_id() if target == "new" else UUID(target), msgspec.json.decode(args)
+    except ValueError as error:
+        raise click.BadParameter(f"a row is an id or `new`, arguments are JSON: {error}") from None
+
     async def work(one: Phone) -> UUID:
-        return one.do(op, new_id() if target == "new" else UUID(target), msgspec.json.decode(args))
+        return one.do(op, row, decoded)
 
     out.print(f"operation {with_phone(store, work)} waits in the queue")
 
