@@ -12,6 +12,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from msgspec import Struct
 
+from server.campaigns.actions import close_ended_rounds
 from server.files.actions import end_expired_uploads
 from server.moment import now
 from server.quarantine.actions import release_overdue
@@ -37,6 +38,7 @@ JOBS = (
     Job("forget_old_rows", "17 3 * * *", forget_old_rows),
     Job("end_expired_uploads", "37 3 * * *", end_expired_uploads),
     Job("release_overdue", "*/10 * * * *", release_overdue),
+    Job("close_ended_rounds", "7 0 * * *", close_ended_rounds),
 )
 
 

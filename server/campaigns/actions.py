@@ -16,7 +16,7 @@ from server.campaigns.slots.reach import find_round, find_slot, lock_round, lock
 from server.campaigns.slots.targets import choose, freeze
 from server.campaigns.tables import CLOSED, FILLED, OPEN, PLANNED, REFUSED, UNREACHABLE, Campaign, Round, Slot
 from server.moment import now, today
-from server.people.actor import Actor
+from server.people.actor import Actor, system_of
 from server.questionnaires.actions import find_form
 from server.questionnaires.tables import FormVersion
 from server.refusals import refusal
@@ -136,6 +136,14 @@ async def close_round(actor: Actor, campaign: UUID, n: int) -> Round:
             sync.feed.touch_many(actor.bureau, SLOT_KIND, [slot["id"] for slot in slots])
             await record_event(actor, "round.close", KIND, campaign, {"n": n})
     return row
+
+
+async def close_ended_rounds() -> int:
+    """Job: a round past its last day of grace leaves the phones, whether or not somebody closed it. Answers how many."""
+    ended = [row for row in await Round.objects().where(Round.state == OPEN) if is_over(row, today())]
+    for row in ended:
+        await close_round(system_of(row.bureau), row.campaign, row.n)
+    return len(ended)
 
 
 async def mark_slot(actor: Actor, slot: UUID, state: str, reason: str) -> Slot:

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
 
 from server.people.actions import load_actor
 from server.symposia.actions import KIND, scope_of
@@ -23,22 +22,10 @@ ATTENDANCE_COLUMNS = (
 )
 
 
-class SignIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SignIn(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Arguments of `attendance.sign_in`; its target is the row's own id."""
 
     symposium: UUID
-    kind: str = "firm"
-    enterprise: UUID | None = None
-    unit: str = ""
-    name: str
-    post: str = ""
-    phone: str = ""
-    mode: str = "present"
-    excused: bool = False
-
-    @property
-    def entry(self) -> Entry:
-        return Entry(**{field: getattr(self, field) for field in Entry.__struct_fields__})
 
 
 async def load_symposia(bureau: UUID, symposia: list[UUID]) -> dict[UUID, bytes]:
@@ -90,7 +77,7 @@ async def attendance_scopes(bureau: UUID, rows: list[UUID]) -> dict[UUID, set[st
 async def apply_sign_in(context: OperationContext, signed: Operation[SignIn]) -> Outcome | None:
     actor = await load_actor(context.bureau, context.person, context.device)
     signed_at = min(context.corrected(signed.at), context.received_at)
-    await sign_in(actor, signed.target, signed.args.symposium, signed.args.entry, signed_at)
+    await sign_in(actor, signed.target, signed.args.symposium, signed.args, signed_at)
     return None
 
 

@@ -231,9 +231,15 @@ async def test_a_link_opens_one_slot_and_what_is_known_only_with_the_credit_code
     assert (shown["prefill"], shown["prefill_locked"]) == ({}, True)
     wrong = await donghu.door.post(f"{path}/prefill", json={"code_end": "ZZZZ"})
     assert (wrong.status_code, wrong.json()["code"]) == (403, "link.code_wrong")
+    from server.campaigns.links.answering import CODE_TRIES_PER_MINUTE
+
     code = next(slot["code"] for slot in await slots(donghu.sun, campaign) if slot["enterprise"] == str(one))
     known = (await donghu.door.post(f"{path}/prefill", json={"code_end": code[-4:].lower()})).json()
     assert (known["prefill"]["enterprise"], known["prefill_locked"]) == (str(one), False)
+    for _ in range(CODE_TRIES_PER_MINUTE - 2):
+        await donghu.door.post(f"{path}/prefill", json={"code_end": "ZZZZ"})
+    over = await donghu.door.post(f"{path}/prefill", json={"code_end": code[-4:]})
+    assert (over.status_code, over.json()["code"]) == (429, "link.too_often")
 
 
 async def test_a_forged_revoked_or_ended_link_opens_nothing(donghu):
@@ -286,6 +292,25 @@ async def test_phones_show_who_is_still_to_be_asked_until_the_round_closes(dongh
     assert states == {str(one): "filled", str(two): "open"}
     closed = await donghu.sun.client.post(f"/v1/campaigns/{campaign}/rounds/1/close")
     assert closed.json()["state"] == "closed"
+    await device.sync()
+    assert device.rows("slot") == {}
+
+
+async def test_a_round_past_its_days_of_grace_is_closed_by_the_night(donghu):
+    from server.campaigns.actions import close_ended_rounds
+    from server.campaigns.board.lists import show_board
+    from server.moment import at
+
+    (one,) = await enterprises(donghu, 1)
+    await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]}, grace_days=2)
+    with at(NOW + timedelta(days=12)):
+        assert await close_ended_rounds() == 0
+    with at(NOW + timedelta(days=13)):
+        assert (await show_board(await donghu.sun.actor(), UUID(campaign), 1)).round.state == "closed"
+        assert await close_ended_rounds() == 1
+        assert await close_ended_rounds() == 0
+    device = await phone(donghu, donghu.zhou)
     await device.sync()
     assert device.rows("slot") == {}
 

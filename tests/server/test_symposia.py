@@ -253,6 +253,7 @@ def test_a_row_of_the_answers_means_the_same_row_id_first_and_the_same_person_se
 def test_what_the_answers_leave_open_is_no_difference():
     row = signed("胡总", "某厂", kind="firm", post="总经理", phone="", mode="present", excused=False)
     assert differences(row, Entry(kind="firm", name="胡总")) == {}
+    assert differences(row, Entry(kind="firm", name="胡总", mode="online")) == {"mode": "online"}
     assert differences(row, Entry(kind="firm", name="胡总", post="厂长", phone="139")) == {
         "post": "厂长",
         "phone": "139",

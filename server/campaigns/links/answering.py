@@ -33,6 +33,8 @@ from sync.transaction import transaction
 
 CODE_END = 4
 """Characters of the credit code that open the prefill: QR codes travel in groups."""
+CODE_TRIES_PER_MINUTE = 5
+"""Codes one link may be tried with in a minute, in each process."""
 
 
 class LinkPage(Struct, frozen=True, kw_only=True):
@@ -63,6 +65,11 @@ class Answered(Struct, frozen=True, kw_only=True):
 @cache
 def allowance() -> Allowance:
     return Allowance(settings.link_requests_per_minute)
+
+
+@cache
+def code_allowance() -> Allowance:
+    return Allowance(CODE_TRIES_PER_MINUTE)
 
 
 async def look(token: str) -> LinkPage:
@@ -114,11 +121,15 @@ async def decline(token: str, reason: str) -> None:
         await put_mark(slot, REFUSED, reason, hand=system_of(slot.bureau))
 
 
-async def _follow(token: str) -> tuple[Slot, Round]:
-    """The slot behind a token and its round, while both still take answers."""
-    wait = allowance().take(hashlib.sha256(token.encode()).hexdigest(), now())
+def _brake(limit: Allowance, token: str) -> None:
+    wait = limit.take(hashlib.sha256(token.encode()).hexdigest(), now())
     if wait:
         raise refusal("link.too_often", retry_after=wait)
+
+
+async def _follow(token: str) -> tuple[Slot, Round]:
+    """The slot behind a token and its round, while both still take answers."""
+    _brake(allowance(), token)
     opened = read_token(secret(), token)
     link = await SlotLink.objects().get(SlotLink.id == opened.link) if opened is not None else None
     if opened is None or link is None or link.revoked_at is not None:
@@ -136,6 +147,8 @@ async def _follow(token: str) -> tuple[Slot, Round]:
 
 async def _page(token: str, code_end: str | None) -> LinkPage:
     slot, row = await _follow(token)
+    if code_end is not None:
+        _brake(code_allowance(), token)
     if code_end is not None and (len(code_end) != CODE_END or slot.code[-CODE_END:].upper() != code_end.upper()):
         raise refusal("link.code_wrong")
     campaign = await Campaign.objects().get(Campaign.id == row.campaign)

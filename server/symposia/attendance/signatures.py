@@ -26,10 +26,10 @@ PHONE_SHOWN = 3, 4
 """Digits of a phone number that lists show, in front and at the end."""
 
 
-class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who came, for whom, and how."""
 
-    kind: str
+    kind: str = "firm"
     enterprise: UUID | None = None
     unit: str = ""
     """Firm or office in words, where it is in no registry."""
@@ -64,7 +64,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
     return Entry(
         enterprise=_uuid(row.get("att_enterprise")),
         excused=row.get("att_leave") == "yes",
-        **{"kind": "", "name": ""} | words,
+        **{"kind": "", "name": "", "mode": ""} | words,  # what the answers leave open stays open
     )
 
 
