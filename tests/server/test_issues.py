@@ -1,5 +1,6 @@
 """The follow-up queue through the front door: a report becomes an issue, and the issue is worked until it is closed."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -62,7 +63,11 @@ async def matrix(donghu) -> None:
 async def do(member, number: str, resource: str, status: int = 201, **body):
     answer = await member.client.post(f"/v1/issues/{number}/{resource}", json=body)
     assert answer.status_code == status, answer.text
-    return answer.json()
+    told = answer.json()
+    if "dues" in told:
+        running = [due["due"] for due in told["dues"] if due["state"] == "running" and due["due"]]
+        assert told["next_due"] == min(running, default=None), "the column repeats what the clocks say of the timeline"
+    return told
 
 
 async def test_reports_become_numbered_issues_with_dates_from_receipt(donghu):
@@ -603,3 +608,22 @@ async def test_a_visit_record_with_two_problems_pushed_twice_is_two_issues_with_
     }
     assert found["流动资金缺口"]["enterprise"] == str(enterprise)
     assert {body["title"] for body in device.rows("issue").values()} == set(found)
+
+
+async def test_numbers_given_at_the_same_time_are_all_different_and_leave_no_gap(donghu):
+    batches = [[report(donghu, 100 * batch + n) for n in range(5)] for batch in range(1, 9)]
+    await asyncio.gather(*(open_issues(donghu.system, batch) for batch in batches))
+    found = await fetch("SELECT number FROM issue ORDER BY number")
+    year = datetime.now(UTC).year
+    assert [row[0] for row in found] == [f"东湖-{year}-{n:06}" for n in range(1, 41)]
+
+
+async def test_two_who_take_the_same_step_at_once_take_it_once(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    await do(donghu.lin, number, "dispatch", lead="finance")
+    answers = await asyncio.gather(
+        *(donghu.he.client.post(f"/v1/issues/{number}/signature", json={}) for _ in range(4))
+    )
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    events = (await donghu.lin.client.get(f"/v1/issues/{number}")).json()["events"]
+    assert [event["n"] for event in events] == [1, 2, 3]
