@@ -15,7 +15,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from msgspec import Struct
 
-from server import door, phones, wiring
+from server import door, phones, routes, wiring
 from server.auth import Authentication
 from server.migrate import pending_migrations
 from server.schedule import running_jobs
@@ -67,7 +67,7 @@ def create_app() -> Litestar:
     set_up_logging()
     wiring.connect()
     return Litestar(
-        route_handlers=[health, *wiring.routers()],
+        route_handlers=[health, *routes.routers()],
         request_class=door.StrictRequest,
         middleware=[DefineMiddleware(Authentication, exclude=["^/schema"])],
         exception_handlers={

@@ -1,83 +1,38 @@
-"""What the product is made of: its routes, what phones may see and do, and what follows what. Read this to see it all at once."""
+"""What phones may see and do, and what follows what. Read this to see it all at once."""
 
 from __future__ import annotations
 
 from functools import cache
 
-from litestar.types import ControllerRouterHandler
-
-from server import lists, moment, phones
-from server.callbacks import handlers as callbacks
+from server import lists, moment
 from server.callbacks import phone as callback_operations
 from server.callbacks.actions import guard_closing
 from server.callbacks.following import follow_callback_records
-from server.campaigns import handlers as campaigns
 from server.campaigns import kinds as slot_kinds
-from server.campaigns.links import handlers as links
 from server.campaigns.slots import filling
-from server.devices import handlers as devices
-from server.enterprises import handlers as enterprises
 from server.enterprises import kinds as enterprise_kinds
-from server.enterprises.lists import handlers as enterprise_lists
 from server.enterprises.merging.actions import follow_merge
-from server.files import handlers as files
-from server.issues import handlers as issues
 from server.issues.phone import kinds as issue_kinds
 from server.issues.phone import operations as issue_operations
 from server.issues.steps.effects import before_closing
 from server.issues.steps.joining import follow_enterprise_merge as follow_issues_of_merged
 from server.issues.steps.opening import follow_reports
-from server.people import handlers as people
 from server.people import kinds as people_kinds
-from server.quarantine import handlers as quarantine
-from server.questionnaires import handlers as questionnaires
 from server.questionnaires import kinds as questionnaire_kinds
-from server.records import handlers as records
 from server.records import phones as record_operations
 from server.records.actions import on_withdrawn
 from server.records.submission import on_submitted
-from server.reports import handlers as reports
 from server.reports import kinds as report_kinds
 from server.reports.filed import follow_records, on_filed
-from server.routing import handlers as routing
 from server.routing import kinds as routing_kinds
-from server.sessions import handlers as sessions
 from server.settings import read_secret, settings
 from server.symposia import following as symposium_following
-from server.symposia import handlers as symposia
 from server.symposia import kinds as symposium_kinds
 from server.tasks import actions as task_actions
-from server.tasks import handlers as tasks
 from server.tasks import kinds as task_kinds
 from server.visits import following as visit_following
-from server.visits import handlers as visits
 from server.visits import kinds as visit_kinds
 from sync.configuration import configure
-
-
-def routers() -> list[ControllerRouterHandler]:
-    return [
-        people.router,
-        sessions.router,
-        devices.router,
-        phones.router,
-        quarantine.router,
-        files.router,
-        enterprises.router,
-        enterprise_lists.router,
-        questionnaires.router,
-        routing.router,
-        records.router,
-        reports.router,
-        issues.router,
-        callbacks.router,
-        tasks.router,
-        visits.router,
-        symposia.router,
-        campaigns.router,
-        links.router,
-        links.public,
-    ]
 
 
 @cache

@@ -1,0 +1,50 @@
+"""Every address of the product, concept by concept. Only the server needs them; the console does without."""
+
+from __future__ import annotations
+
+from litestar.types import ControllerRouterHandler
+
+from server import phones
+from server.callbacks import handlers as callbacks
+from server.campaigns import handlers as campaigns
+from server.campaigns.links import handlers as links
+from server.devices import handlers as devices
+from server.enterprises import handlers as enterprises
+from server.enterprises.lists import handlers as enterprise_lists
+from server.files import handlers as files
+from server.issues import handlers as issues
+from server.people import handlers as people
+from server.quarantine import handlers as quarantine
+from server.questionnaires import handlers as questionnaires
+from server.records import handlers as records
+from server.reports import handlers as reports
+from server.routing import handlers as routing
+from server.sessions import handlers as sessions
+from server.symposia import handlers as symposia
+from server.tasks import handlers as tasks
+from server.visits import handlers as visits
+
+
+def routers() -> list[ControllerRouterHandler]:
+    return [
+        people.router,
+        sessions.router,
+        devices.router,
+        phones.router,
+        quarantine.router,
+        files.router,
+        enterprises.router,
+        enterprise_lists.router,
+        questionnaires.router,
+        routing.router,
+        records.router,
+        reports.router,
+        issues.router,
+        callbacks.router,
+        tasks.router,
+        visits.router,
+        symposia.router,
+        campaigns.router,
+        links.router,
+        links.public,
+    ]
