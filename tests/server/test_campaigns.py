@@ -17,7 +17,7 @@ from server.campaigns.board.rate import Tally, rates
 from server.campaigns.links.allowance import Allowance
 from server.campaigns.links.prefill import prefill
 from server.campaigns.links.token import make_token, read_token
-from server.campaigns.rules import ValidityRule, is_valid
+from server.campaigns.rules import ValidityRule, is_valid, standing_of
 from server.moment import today
 from tests.server.fieldwork import enterprises, phone, publish, submit, visit_answers
 
@@ -592,3 +592,70 @@ async def test_the_console_opens_a_round_and_tells_how_it_stands(donghu):
     assert json.loads(out)["targets"] == 6
     code, out, _ = await console("status", "走访月", "--json")
     assert json.loads(out)["rates"]["response_rate"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "code"),
+    [
+        ({"name": "  "}, 422, "campaign.nameless"),
+        ({"opens_on": day(3), "closes_on": day(2)}, 422, "round.dates"),
+        ({"form": "no_such_form"}, 404, "form.unknown"),
+        ({"opens_on": "tomorrow"}, 400, "request.malformed"),
+    ],
+)
+async def test_a_campaign_that_does_not_hold_is_refused(donghu, more, status, code):
+    await publish(donghu, "visit_record")
+    body = {"name": "x", "form": "visit_record", "opens_on": day(0), "closes_on": day(1), "population": {"pool": "p"}}
+    refused = await donghu.sun.client.post("/v1/campaigns", json={**body, **more})
+    assert (refused.status_code, refused.json()["code"]) == (status, code)
+    assert (await donghu.sun.client.get("/v1/campaigns")).json()["items"] == []
+
+
+async def test_a_retired_form_opens_no_round_and_a_round_that_is_not_open_offers_no_links(donghu):
+    from server.questionnaires.actions import retire_form
+
+    (one,) = await enterprises(donghu, 1)
+    await publish(donghu, "visit_record")
+    campaign = (await create(donghu, {"enterprises": [str(one)]}))["id"]
+    early = await donghu.sun.client.post(f"/v1/campaigns/{campaign}/rounds/1/links")
+    assert (early.status_code, early.json()["code"]) == (409, "round.not_open")
+    await retire_form(donghu.system, "visit_record")
+    refused = await donghu.sun.client.post(f"/v1/campaigns/{campaign}/rounds/1/open")
+    assert (refused.status_code, refused.json()["code"]) == (409, "round.form_retired")
+    unknown = await donghu.sun.client.get(f"/v1/campaigns/{campaign}/rounds/2")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "round.unknown")
+
+
+async def test_who_has_not_answered_comes_in_pages_that_miss_nobody(donghu):
+    six = await enterprises(donghu, 6)
+    await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one) for one in six]})
+    found, after = [], ""
+    while True:
+        query = {"state": "open", "limit": 4, "after": after}
+        page = (await donghu.sun.client.get(f"/v1/campaigns/{campaign}/rounds/1/slots", params=query)).json()
+        found += [slot["name"] for slot in page["items"]]
+        if page["next"] is None:
+            break
+        after = page["next"]
+    assert len(found) == 6
+    assert sorted(found) == sorted(set(found))
+
+
+@pytest.mark.parametrize(
+    ("days_after_close", "is_answer_valid", "is_filled", "standing"),
+    [
+        (0, True, False, "first"),
+        (0, True, True, "duplicate"),
+        (0, False, False, "invalid"),
+        (0, False, True, "invalid"),
+        (3, True, False, "first"),
+        (4, True, False, "after_close"),
+        (4, False, True, "after_close"),
+    ],
+)
+def test_how_a_record_stands_in_its_slot(days_after_close, is_answer_valid, is_filled, standing):
+    window = SimpleNamespace(opens_on=TODAY, closes_on=TODAY, grace_days=3, closed_at=None)
+    came = TODAY + timedelta(days=days_after_close)
+    found = standing_of(window, received_on=came, is_answer_valid=is_answer_valid, is_filled=is_filled)
+    assert found == standing

@@ -238,6 +238,39 @@ async def test_a_sign_in_that_cannot_be_taken_waits_in_quarantine(donghu):
     assert result.quarantine_id is not None
 
 
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"name": "  "}, "attendance.nobody"),
+        ({"kind": "party"}, "attendance.word_unknown"),
+        ({"mode": "by post"}, "attendance.word_unknown"),
+        ({"enterprise": str(new_id())}, "enterprise.unknown"),
+    ],
+)
+async def test_a_sign_in_that_does_not_fit_is_kept_for_a_decision_and_holds_up_no_other(donghu, more, code):
+    symposium = await plan(donghu)
+    device = await phone(donghu, donghu.zhou)
+    odd = {"name": "胡总", **more}
+    sign(device, symposium, odd.pop("name"), **odd)
+    sign(device, symposium, "李总", unit="某厂")
+    first, second = await device.push()
+    assert (first.status, first.code, second.status) == ("rejected", code, "applied")
+    assert first.quarantine_id is not None
+    assert sorted(await attendance(donghu.zhou, symposium)) == ["李总"]
+
+
+async def test_a_row_of_one_meeting_cannot_be_signed_in_another(donghu):
+    here, there = await plan(donghu), await plan(donghu)
+    device = await phone(donghu, donghu.zhou)
+    row = sign(device, here, "胡总", unit="某厂")
+    sign(device, there, "胡总", row=row, unit="某厂")
+    assert [result.code for result in await device.push()] == [None, "attendance.id_taken"]
+    assert await attendance(donghu.zhou, there) == {}
+    again = {"title": "x", "starts_at": START.isoformat(), "id": str(here)}
+    refused = await donghu.zhou.client.post("/v1/symposia", json=again)
+    assert (refused.status_code, refused.json()["code"]) == (409, "symposium.id_taken")
+
+
 def signed(name: str, unit: str, **more: Any) -> Any:
     return type("Row", (), {"id": new_id(), "enterprise": None, "name": name, "unit": unit, **more})()
 

@@ -132,6 +132,17 @@ async def test_one_plans_only_for_enterprises_in_ones_care_and_changes_only_ones
     assert (refused.status_code, refused.json()["code"]) == (422, "visit.channel_unknown")
 
 
+async def test_an_id_somebody_else_planned_with_is_taken(donghu, feng):
+    one, two = await enterprises(donghu, 2)
+    await share(donghu, two, feng)
+    planned = await plan(donghu.zhou, one, 1)
+    body = {"id": planned["id"], "enterprise": str(two), "day": day(1)}
+    refused = await feng.client.post("/v1/visits", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "visit.id_taken")
+    refused = await donghu.zhou.client.post("/v1/visits", json={**body, "companions": [str(new_id())]})
+    assert (refused.status_code, refused.json()["code"]) == (404, "person.unknown")
+
+
 async def test_a_companion_sees_the_visit_on_the_phone_and_may_finish_it(donghu, feng):
     (one,) = await enterprises(donghu, 1)
     planned = await plan(donghu.zhou, one, 0, companions=[str(feng.id)])
