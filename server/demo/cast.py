@@ -65,6 +65,8 @@ class Cast(Struct, frozen=True, kw_only=True):
     units: dict[str, Place]
     players: list[Player]
     firms: list[Firm]
+    names: Iterator[str]
+    """Names nobody bears yet."""
 
     def of_role(self, role: str) -> list[Player]:
         return [player for player in self.players if player.role == role]
@@ -75,26 +77,29 @@ class Cast(Struct, frozen=True, kw_only=True):
 
 
 async def found(stage: Stage) -> Cast:
-    """Founds the bureau with its units, persons, routing and registry, all on one morning."""
+    """The bureau and its first administrator, from whom all others come."""
     system = await found_bureau(BUREAU, BUREAU_NAME, REGION)
     stage.bureau = system.bureau
     names = _names(stage.chance)
-    players = [await _join(system, next(names), BUREAU, ADMIN, with_password=True, login="admin")]
-    admin = await stage.actor(players[0].id)
+    admin = await _join(system, next(names), BUREAU, ADMIN, with_password=True, login="admin")
+    return Cast(system=system, units={unit.code: unit for unit in units()}, players=[admin], firms=[], names=names)
+
+
+async def settle(stage: Stage, cast: Cast) -> None:
+    """The units, the persons, the routing and the registry, all on one morning."""
+    admin = await stage.actor(cast.players[0].id)
     for place in units():
         await add_unit(admin, NewUnit(code=place.code, name=place.name, kind=place.kind))
     for role, unit in _posts():
-        is_first = all(player.role != role for player in players)
-        players.append(await _join(admin, next(names), unit, role, with_password=is_first))
+        is_first = all(player.role != role for player in cast.players)
+        cast.players.append(await _join(admin, next(cast.names), unit, role, with_password=is_first))
     await load_seed(admin, "donghu")
-    cast = Cast(system=system, units={unit.code: unit for unit in units()}, players=players, firms=[])
     supervisor = await stage.actor(cast.of_role(SUPERVISOR)[0].id)
     lines = _firms(stage.chance, cast)
     report = await import_enterprises(supervisor, _as_csv(lines), "东湖区企业名录.csv", strict=True)
     if report.counts.added != FIRMS:
         raise ValueError(f"{report.counts.added} of {FIRMS} enterprises were imported")
     cast.firms.extend(await _imported(cast, lines))
-    return cast
 
 
 def _posts() -> Iterator[tuple[str, str]]:

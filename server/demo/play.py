@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from server.demo.acts.phones import Phones
-from server.demo.cast import BUREAU_NAME, Cast, found
+from server.demo.cast import BUREAU_NAME, Cast, found, settle
 from server.demo.programme import Programme
 from server.demo.stage import Stage
 from server.moment import at, now
@@ -47,8 +47,10 @@ async def play_demo(
     opening = datetime.combine(stage.days[0], time(8, 45), settings.timezone)
     with at(opening):
         cast = await found(stage)
+        publishing = asyncio.create_task(_publish(await stage.actor(cast.of_role(ADMIN)[0].id)))
+        await settle(stage, cast)
         phones = Phones(stage, cast)
-        await phones.load_forms(await _publish(await stage.actor(cast.of_role(ADMIN)[0].id)))
+        await phones.load_forms(await publishing)
     Programme(stage, cast, phones).plan()
     last = await stage.play(on_progress)
     return Played(cast, BUREAU_NAME, last)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -161,10 +162,8 @@ class Worker:
             on_progress(thought)
 
     async def _sync(self) -> None:
-        try:
+        with suppress(Offline):  # what the queue still holds goes next time
             await self.phone.sync()
-        except Offline:
-            pass  # what the queue still holds goes next time
 
     def _visit(self) -> None:
         now = self.phone.clock().astimezone(settings.timezone)
@@ -263,7 +262,7 @@ async def simulate(
     finally:
         for worker in workers:
             await worker.close()
-    outcome.seconds = time.perf_counter() - begun
+    outcome.seconds = round(time.perf_counter() - begun, 2)
     _count(outcome, workers)
     return outcome, [record for worker in workers for record in worker.records]
 
