@@ -93,21 +93,23 @@ def _chained(rows: list[Any], n: int, digest: str) -> tuple[list[tuple[Any, ...]
     """The rows as they are stored and the last digest. Few persons and moments stand in many rows, so each is written once."""
     as_objects = is_postgres()
     written: dict[Any, str] = {None: ""}
+    stamps: dict[datetime, tuple[str, Any]] = {}
     values: list[tuple[Any, ...]] = []
     for bureau, at, person, device, event, kind, subject, details in rows:
         n += 1
-        for one in (person, device):
+        for one in (bureau, person, device):
             if one not in written:
                 written[one] = str(one)
-        if at not in written:
-            written[at] = _microseconds(at)
+        if at not in stamps:
+            stamps[at] = _microseconds(at), at if as_objects else at.isoformat(" ")
+        stamp, moment = stamps[at]
         name = str(subject)
-        digest = _digest_of_text(digest, n, written[at], written[person], written[device], event, kind, name, details)
+        digest = _digest_of_text(digest, n, stamp, written[person], written[device], event, kind, name, details)
         if as_objects:
             row: tuple[Any, ...] = (new_id(), bureau, n, at, person, device, event, kind, subject, details, digest)
         else:
             whose, where = written[person], written[device] or None
-            row = (str(new_id()), str(bureau), n, at.isoformat(" "), whose, where, event, kind, name, details, digest)
+            row = (str(new_id()), written[bureau], n, moment, whose, where, event, kind, name, details, digest)
         values.append(row)
     return values, digest
 

@@ -22,6 +22,7 @@ from server.records.submission import (
     Submission,
     SubmittedRecord,
     as_text,
+    body_cell,
     collected_at,
     follow,
     judge,
@@ -121,7 +122,7 @@ async def _store_amendment(
 ) -> None:
     row = (
         operation, context.bureau, record.id, record.versions + 1, judgement.published.id, context.person, context.device,
-        context.received_at, None, args.filled_at, collected_at(context, args.filled_at), judgement.body,
+        context.received_at, None, args.filled_at, collected_at(context, args.filled_at), body_cell(judgement.body),
         as_text(judgement.flaws), as_text(args.attachments), args.note,
     )  # fmt: skip
     errors, verifies, advises = judgement.counts

@@ -74,7 +74,8 @@ class Judgement(Struct, frozen=True):
     """What was found about one body of answers. `evaluation` is None when the plain check sufficed."""
 
     published: Published
-    body: str
+    body: bytes
+    """As the sender wrote it: valid JSON in UTF-8."""
     flaws: list[Flaw]
     evaluation: Evaluation | None
 
@@ -142,11 +143,12 @@ async def submit_records(context: OperationContext, incoming: Sequence[Incoming]
     results: list[SubmittedRecord | Refusal] = []
     taken: list[tuple[Incoming, SubmittedRecord]] = []
     for one, judgement in zip(incoming, judgements, strict=True):
-        no = refused.get(one.id) or (refusal("record.exists") if one.id in seen else None)
+        no = refusal("record.exists") if one.id in seen else refused.get(one.id) if refused else None
         if no is not None or isinstance(judgement, Refusal):
             results.append(no or judgement)  # type: ignore[arg-type]
             continue
-        record = _accept(context, one, judgement, current.get(one.args.form) != judgement.published.id)
+        late = current.get(one.args.form) != judgement.published.id
+        record = _accept(context, one, judgement, late)
         seen.add(one.id)
         taken.append((one, record))
         results.append(record)
@@ -195,7 +197,6 @@ async def judge(bureau: UUID, submissions: Sequence[Any]) -> list[Judgement | Re
     versions: dict[tuple[str, str], Published | None] = {}
     waiting: dict[UUID, list[tuple[int, Any]]] = {}
     results: list[Any] = [None] * len(submissions)
-    bodies: list[str] = [""] * len(submissions)
     for at, one in enumerate(submissions):
         key = (one.form, one.version)
         if key not in versions:
@@ -204,13 +205,11 @@ async def judge(bureau: UUID, submissions: Sequence[Any]) -> list[Judgement | Re
         if published is None:
             results[at] = refusal("form.version_unknown", form=one.form, version=one.version)
             continue
-        raw = bytes(one.answers)
+        if published.plain is not None and published.plain(body := bytes(one.answers)):
+            results[at] = Judgement(published, body, [], None)
+            continue
         try:
-            bodies[at] = raw.decode()
-            if published.plain is not None and published.plain(raw):
-                results[at] = Judgement(published, bodies[at], [], None)
-            else:
-                waiting.setdefault(published.id, []).append((at, msgspec.json.decode(raw)))
+            waiting.setdefault(published.id, []).append((at, msgspec.json.decode(one.answers)))
         except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
             results[at] = refusal("record.malformed")
     for published in {one.id: one for one in versions.values() if one is not None}.values():
@@ -219,7 +218,7 @@ async def judge(bureau: UUID, submissions: Sequence[Any]) -> list[Judgement | Re
         for at, answers in several:
             filled = submissions[at].filled_at.astimezone(settings.timezone)
             evaluation = evaluate(published.compiled, answers, now=filled, lists=lists)
-            results[at] = Judgement(published, bodies[at], evaluation.flaws, evaluation)
+            results[at] = Judgement(published, bytes(submissions[at].answers), evaluation.flaws, evaluation)
     return results
 
 
@@ -261,7 +260,9 @@ _INSERT_RECORD = (
     f"INSERT INTO record ({RECORD_COLUMNS}, versions, review_reason)"
     f" VALUES ({', '.join(f'${n}' for n in range(1, 21))}, 1, '')"
 )
-INSERT_VERSION = f"INSERT INTO record_version ({VERSION_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, 16))})"
+_VERSION_MARKS = ["CAST($12 AS TEXT)" if n == 12 else f"${n}" for n in range(1, 16)]
+INSERT_VERSION = f"INSERT INTO record_version ({VERSION_COLUMNS}) VALUES ({', '.join(_VERSION_MARKS)})"
+"""The body ($12) is handed to SQLite as the bytes it came in: turning three kilobytes into text and back takes 8 µs."""
 
 
 async def _store(context: OperationContext, taken: list[tuple[Incoming, SubmittedRecord]]) -> None:
@@ -285,7 +286,7 @@ async def _store(context: OperationContext, taken: list[tuple[Incoming, Submitte
         versions.append(
             (
                 one.operation, bureau, one.id, 1, form_version, person, device, received, started, filled, collected,
-                judgement.body, as_text(flaws), as_text(args.attachments), "",
+                body_cell(judgement.body), as_text(flaws), as_text(args.attachments), "",
             )
         )  # fmt: skip
     await executemany(_INSERT_RECORD, cells(records))
@@ -311,4 +312,8 @@ def moment_cell(moment: datetime) -> Any:
 
 def cells(rows: list[tuple[Any, ...]]) -> list[Any]:
     """The rows with their ids as SQLite stores them; all in one step, since writing an id out costs a microsecond."""
-    return rows if is_postgres() else msgspec.to_builtins(rows)
+    return rows if is_postgres() else msgspec.to_builtins(rows, builtin_types=(bytes,))
+
+
+def body_cell(body: bytes) -> Any:
+    return body.decode() if is_postgres() else body
