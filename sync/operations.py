@@ -184,6 +184,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     batch: BatchHandler | None
     kind: str | None
     creates: bool
+    args: Any
     decoder: msgspec.json.Decoder[Any]
 
 
@@ -205,7 +206,7 @@ def operation(
     def register(handler: Handler) -> Handler:
         decoder = msgspec.json.Decoder(args)
         _operations[name] = Registration(
-            name=name, handler=handler, batch=batch, kind=kind, creates=creates, decoder=decoder
+            name=name, handler=handler, batch=batch, kind=kind, creates=creates, args=args, decoder=decoder
         )
         return handler
 

@@ -103,6 +103,8 @@ def _lines_sql(only: str, postgres: bool) -> str:
 def _fold(seq: int, found: list[Any], *, is_backfill: bool) -> Change:
     """One row's lines of one number become one: there if any scope of the person's still holds it."""
     first = found[0]
+    if len(found) == 1 and first["op"] == "put":
+        return Change("put", seq, first["kind"], first["id"], [first["scope"]], is_backfill)
     scopes = sorted(row["scope"] for row in found if row["op"] == "put")
     if scopes:
         return Change("put", seq, first["kind"], first["id"], scopes, is_backfill)
