@@ -94,6 +94,8 @@ class Known(Struct):
     persons: dict[UUID, UUID]
     """Device → person."""
     form_version: UUID
+    tokens: dict[str, UUID]
+    """Token → person."""
 
 
 known = msgspec.json.decode(os.environ.get("BENCH_KNOWN", "null"), type=Known | None)
@@ -166,8 +168,8 @@ class Sqlite:
         run(self.heads["sync_device"], (bureau, str(push.device), last, push.acked, _text(push.clock)))
         run("COMMIT")
 
-    async def read(self, after: int, limit: int) -> list[Any]:
-        return self.connection.execute(READ.replace("$", "?"), (after, limit)).fetchall()
+    async def read(self, scope: str, after: int, limit: int) -> list[Any]:
+        return self.connection.execute(READ_HERE, (str(known.bureau), scope, after, limit)).fetchall()
 
 
 class Postgres:
@@ -185,16 +187,19 @@ class Postgres:
             device = (known.bureau, push.device, last, push.acked, push.clock)
             await connection.execute(HEADS["sync_device"], *device)
 
-    async def read(self, after: int, limit: int) -> list[Any]:
-        return await self.pool.fetch(READ, after, limit)
+    async def read(self, scope: str, after: int, limit: int) -> list[Any]:
+        return await self.pool.fetch(READ, known.bureau, scope, after, limit)
 
 
 READ = (
     "SELECT f.seq, f.scope, f.kind, r.id, r.form_id, r.enterprise, r.person, r.origin, r.state, r.received_at,"
     " r.collected_at, r.errors, r.verifies, r.review_reason, v.n, v.attachments, v.flaws, v.body, w.version"
     " FROM sync_feed f JOIN record r ON r.id = f.id JOIN record_version v ON v.id = r.current"
-    " JOIN form_version w ON w.id = r.form_version WHERE f.kind = 'record' AND f.seq > $1 ORDER BY f.seq LIMIT $2"
+    " JOIN form_version w ON w.id = r.form_version WHERE f.bureau = $1 AND f.scope = $2 AND f.seq > $3"
+    " AND f.kind = 'record' ORDER BY f.seq LIMIT $4"
 )
+
+READ_HERE = READ.replace("$", "?")
 
 
 class Body(Struct):
@@ -237,7 +242,11 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         body += message.get("body", b"")
         if not message.get("more_body"):
             break
-    answer = await (push(body) if scope["path"].endswith("push") else pull(body))
+    if scope["path"].endswith("push"):
+        answer = await push(body)
+    else:
+        token = next(value for name, value in scope["headers"] if name == b"authorization").decode()
+        answer = await pull(known.tokens[token.removeprefix("Bearer ")], body)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
@@ -259,9 +268,9 @@ async def push(body: bytes) -> bytes:
     return encoder.encode({"results": results, "server_time": request.clock, "have_n": request.operations[-1].n})
 
 
-async def pull(body: bytes) -> bytes:
+async def pull(person: UUID, body: bytes) -> bytes:
     request = pull_decoder.decode(body)
-    rows = await store.read(int(request.cursor or 0), request.limit)
+    rows = await store.read(f"person:{person}", int(request.cursor or 0), request.limit)
     changes = [change_of(row) for row in rows]
     cursor = str(changes[-1].v) if changes else request.cursor
     return encoder.encode({"changes": changes, "cursor": cursor, "complete": len(rows) < request.limit})

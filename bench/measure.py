@@ -155,10 +155,10 @@ def http_request(path: str, body: bytes, token: str = "") -> bytes:
     return head.encode() + b"\r\n" + body
 
 
-def load(port: int, clients: list[list[bytes]]) -> Run:
+def load(port: int, clients: list[list[bytes]], *, follow: bool = False) -> Run:
     """Runs the load in its own process and waits for it. Any failed request ends the measurement."""
     with tempfile.NamedTemporaryFile(suffix=".plan") as file:
-        Path(file.name).write_bytes(msgspec.msgpack.encode(Plan(port, clients)))
+        Path(file.name).write_bytes(msgspec.msgpack.encode(Plan(port, clients, follow)))
         done = subprocess.run(
             [sys.executable, "-m", "bench.load", file.name], cwd=ROOT, stdout=subprocess.PIPE, check=True
         )

@@ -40,7 +40,7 @@ def run(database: str) -> dict[str, Any]:
         tables = [
             (about, COLUMNS, [one.row(baseline.rate) for one in measured]),
             ("rows both write, a transaction each request", ["table", "rows a request"], rows_written()),
-            ("where our time goes, one client, no network", ["stage", "µs a record"], profile),
+            ("where our time goes, one client, no network", stages.COLUMNS, profile),
         ]
         return result(f"push/{database}", us.rate, "records/s", us.rate / baseline.rate, tables)
 

@@ -37,26 +37,34 @@ STAGES: list[tuple[str, str, str]] = [
 ]
 """What it is called here, its module, its name there. Time not spent in a stage below counts for the one above."""
 
+Spent = dict[str, list[float]]
+"""Label → seconds on the clock, seconds of this process's processor time."""
 _open: ContextVar[list[float] | None] = ContextVar("open_stage", default=None)
 
 
 @contextmanager
-def timed(spent: dict[str, float], label: str) -> Iterator[None]:
+def timed(spent: Spent, label: str) -> Iterator[None]:
     """Adds the time inside to `label`, less what inner stages take; the stack travels with the task."""
-    outer, inner = _open.get(), [0.0]
+    outer, inner = _open.get(), [0.0, 0.0]
     token = _open.set(inner)
-    began = time.perf_counter()
+    began = _clocks()
     try:
         yield
     finally:
-        whole = time.perf_counter() - began
+        whole = [end - start for end, start in zip(_clocks(), began, strict=True)]
         _open.reset(token)
-        spent[label] = spent.get(label, 0.0) + whole - inner[0]
-        if outer is not None:
-            outer[0] += whole
+        own = spent.setdefault(label, [0.0, 0.0])
+        for clock in (0, 1):
+            own[clock] += whole[clock] - inner[clock]
+            if outer is not None:
+                outer[clock] += whole[clock]
 
 
-def wrap(spent: dict[str, float], label: str, function: Any) -> Any:
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def wrap(spent: Spent, label: str, function: Any) -> Any:
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
@@ -78,7 +86,7 @@ async def profile(world: World, requests: list[bytes], units: int = OPERATIONS) 
     """Sends each request through the whole application in this process, one after the other."""
     from sync.transaction import engine
 
-    spent: dict[str, float] = {}
+    spent: Spent = {}
     for label, module_name, path in STAGES:
         _replace(spent, label, module_name, path)
     from server.app import app
@@ -86,19 +94,21 @@ async def profile(world: World, requests: list[bytes], units: int = OPERATIONS) 
     await engine().start()
     await _knock(app, requests[0])
     spent.clear()
-    began = time.perf_counter()
     for request in requests[1:]:
         with timed(spent, STAGES[-1][0]):
             await _knock(app, request)
-    whole = time.perf_counter() - began
     await engine().close()
     each = 1e6 / (units * (len(requests) - 1))
-    labels = dict.fromkeys(label for label, _, _ in STAGES)
-    rows = [[label, f"{spent[label] * each:.1f}"] for label in labels if spent.get(label, 0) * each >= 0.05]
-    return [*rows, ["together", f"{whole * each:.1f}"]]
+    labels = [label for label in dict.fromkeys(label for label, _, _ in STAGES) if label in spent]
+    rows = [[label, *(f"{seconds * each:.1f}" for seconds in spent[label])] for label in labels]
+    together = (sum(spent[label][clock] for label in labels) for clock in (0, 1))
+    return [*rows, ["together", *(f"{seconds * each:.1f}" for seconds in together)]]
 
 
-def _replace(spent: dict[str, float], label: str, module_name: str, path: str) -> None:
+COLUMNS = ["stage", "µs a record", "of them processor"]
+
+
+def _replace(spent: Spent, label: str, module_name: str, path: str) -> None:
     holder: Any = importlib.import_module(module_name)
     if module_name == "server.app":
         return

@@ -36,7 +36,8 @@ class World(Struct):
 
     @property
     def known(self) -> Known:
-        return Known(self.bureau, {phone.device: phone.person for phone in self.phones}, self.form_version)
+        persons = {phone.device: phone.person for phone in self.phones}
+        return Known(self.bureau, persons, self.form_version, {phone.token: phone.person for phone in self.phones})
 
 
 async def build(workbook: bytes, media: dict[str, bytes], enterprises: int = 0) -> World:
