@@ -31,6 +31,8 @@ format: setup ## Put the code in shape
 migration: setup ## Write a migration for changed tables: make migration NAME=what_changes
 	@test -n "$(NAME)" || { echo "say what changes: make migration NAME=add_colour_to_visit"; exit 2; }
 	$(BIN)/piccolo migrations new server --auto --desc="$(NAME)"
+docs: setup ## Write the reference pages from the code
+	@$(BIN)/python -m docs.reference
 bench: setup ## Measure one thing: make bench NAME=push
 	@$(BIN)/python -m bench $(NAME)
 lock: setup ## Renew requirements.lock from pyproject.toml, keeping the pins that still fit
@@ -51,4 +53,4 @@ help: ## This page
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 		/^[a-z-]+:.*##/ {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run setup test test-long check format migration bench lock clean help
+.PHONY: run setup test test-long check format migration docs bench lock clean help

@@ -11,6 +11,7 @@ TABLE_MODULES = [
     "server.enterprises.tables",
     "server.worktime.tables",
     "server.sessions.tables",
+    "server.feedback.tables",
     "server.questionnaires.tables",
     "server.records.tables",
     "server.reports.tables",

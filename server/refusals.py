@@ -82,6 +82,8 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "person.exists": (409, "账号已存在:{login}", "This login is taken: {login}"),
     "role.unknown": (422, "没有这个角色:{role}。可选:{roles}", "No such role: {role}. Roles: {roles}"),
     "device.unknown": (404, "没有这台设备", "No such device"),
+    # feedback
+    "feedback.id_taken": (409, "编号已被使用,请换一个", "This id is taken; make a new one"),
     # keeping
     "backup.exists": (409, "文件已存在,请换一个名字:{path}", "A file is there already; choose another name: {path}"),
     "backup.unreadable": (422, "备份文件无法读取:{path}({reason})", "The backup cannot be read: {path} ({reason})"),

@@ -11,6 +11,7 @@ from server.campaigns.links import handlers as links
 from server.devices import handlers as devices
 from server.enterprises import handlers as enterprises
 from server.enterprises.lists import handlers as enterprise_lists
+from server.feedback import handlers as feedback
 from server.files import handlers as files
 from server.issues import handlers as issues
 from server.people import handlers as people
@@ -32,6 +33,7 @@ def routers() -> list[ControllerRouterHandler]:
         devices.router,
         phones.router,
         quarantine.router,
+        feedback.router,
         files.router,
         enterprises.router,
         enterprise_lists.router,

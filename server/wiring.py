@@ -12,6 +12,7 @@ from server.campaigns import kinds as slot_kinds
 from server.campaigns.slots import filling
 from server.enterprises import kinds as enterprise_kinds
 from server.enterprises.merging.actions import follow_merge
+from server.feedback import actions as feedback
 from server.issues.phone import kinds as issue_kinds
 from server.issues.phone import operations as issue_operations
 from server.issues.steps.effects import before_closing
@@ -39,6 +40,7 @@ from sync.configuration import configure
 def connect() -> None:
     """Registers kinds, operations and followers; once per process, for the server, the console and the tests alike."""
     people_kinds.connect()
+    feedback.connect()
     enterprise_kinds.connect()
     questionnaire_kinds.connect()
     routing_kinds.connect()

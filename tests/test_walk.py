@@ -112,15 +112,27 @@ def test_a_visit_becomes_an_issue_and_is_closed(walker):
     assert detail["state"] == "CLOSED"
 
 
-def test_three_phones_sign_in_at_one_symposium(walker):
+def test_three_phones_sign_in_at_one_symposium_and_each_problem_finds_its_enterprise(walker):
     walker.run(blocks("A symposium"))
 
     meeting = walker.api("/v1/symposia", "zhou")["items"][0]
     people = walker.api(f"/v1/symposia/{meeting['id']}/attendance", "zhou")["items"]
-    assert sorted(person["name"] for person in people) == ["何经理", "罗江", "邵总"]
+    assert {person["name"] for person in people} >= {"何经理", "罗江", "邵总"}
+    reports = {report["title"]: report for report in walker.api("/v1/reports", "sun")["items"]}
+    road, testers = reports["园区门口白天禁货车"], reports["招不到软件测试人员"]
+    assert None not in (road["enterprise"], testers["enterprise"])
+    assert road["enterprise"] != testers["enterprise"]
+    titles = [issue["title"] for issue in walker.api("/v1/issues", "lin")["items"]]
+    assert {"园区门口白天禁货车", "招不到软件测试人员"} <= set(titles)
 
 
-def test_a_campaign_counts_who_answered(walker):
-    output = walker.run(blocks("A campaign"))
+def test_a_campaign_counts_who_answered_by_visit_and_by_link(walker):
+    walker.run(blocks("A campaign"))
 
-    assert "1" in output
+    campaign = walker.api("/v1/campaigns", "sun")["items"][0]
+    slots = walker.api(f"/v1/campaigns/{campaign['id']}/rounds/1/slots", "sun")["items"]
+    assert len(slots) == 6
+    filled = {slot["code"]: slot["via"] for slot in slots if slot["state"] == "filled"}
+    assert filled == {"91360102MA35AB01XW": "visit", "91360102MA35AB028W": "link"}
+    board = walker.api(f"/v1/campaigns/{campaign['id']}/rounds/1", "sun")
+    assert (board["targets"], board["filled"]) == (6, 2)

@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from server.audit.actions import record_event
 from server.moment import now
+from server.passwords import hash_password, one_time_password
 from server.people.actor import Actor, system_of
 from server.people.kinds import NAME_KIND, NAMES_SCOPE
-from server.people.passwords import hash_password, one_time_password
 from server.people.roles import HANDLER, ROLES
 from server.people.tables import Bureau, Person, RoleGrant, Unit
 from server.refusals import refusal

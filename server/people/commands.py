@@ -72,7 +72,11 @@ def unit_add(code: str, name: str, kind: str, parent: str, bureau: str) -> None:
 @bureau_option
 @json_option
 def unit_list(bureau: str, as_json: bool) -> None:
-    """Show the unit tree."""
+    """Show the unit tree.
+
+    \b
+    Example: qifang unit list
+    """
 
     async def work() -> list[Unit]:
         actor = await console_actor(bureau)
@@ -136,7 +140,11 @@ def person_password(login: str, bureau: str, as_json: bool) -> None:
 @bureau_option
 @json_option
 def person_list(bureau: str, as_json: bool) -> None:
-    """Show who works here."""
+    """Show who works here.
+
+    \b
+    Example: qifang person list --json
+    """
 
     async def work() -> tuple[Actor, list[Person]]:
         actor = await console_actor(bureau)

@@ -54,9 +54,9 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     COORDINATOR: frozenset(
         {
-            "enterprise.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note", "issue.coordinate",
-            "issue.close", "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend", "routing.read", "campaign.read", "person.read",
-            "file.read", "visit.read", "symposium.record", "task.read",
+            "enterprise.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
+            "issue.coordinate", "issue.close", "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend",
+            "routing.read", "campaign.read", "person.read", "file.read", "visit.read", "symposium.record", "task.read",
         }
     ),
     AUDITOR: frozenset(
@@ -69,10 +69,14 @@ ROLES: dict[str, frozenset[str]] = {
     ADMIN: frozenset(
         {
             "person.read", "person.write", "unit.write", "device.enrol", "device.revoke", "form.read", "form.publish",
-            "routing.read", "routing.write", "audit.read",
+            "routing.read", "routing.write", "audit.read", "feedback.read",
         }
     ),
 }  # fmt: skip
+
+EVERYBODY = frozenset({"feedback.send"})
+"""What every person who works here may do."""
+ROLES = {role: permissions | EVERYBODY for role, permissions in ROLES.items()}
 
 BUREAU_WIDE = frozenset({DISPATCHER, SUPERVISOR, COORDINATOR, CALLBACK_OFFICER, AUDITOR, ADMIN})
 """Roles that read the queue of every unit below their grant, not only what is addressed to them."""

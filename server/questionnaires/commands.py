@@ -100,7 +100,11 @@ def form_compare(before: Path, after: Path, as_json: bool) -> None:
 @bureau_option
 @json_option
 def form_list(bureau: str, as_json: bool) -> None:
-    """Show the published forms and their current versions."""
+    """Show the published forms and their current versions.
+
+    \b
+    Example: qifang form list --json
+    """
 
     async def work() -> list[dict[str, Any]]:
         actor = await console_actor(bureau)

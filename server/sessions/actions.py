@@ -13,7 +13,7 @@ from server.audit.actions import record_event
 from server.moment import now
 from server.people.actions import load_actor
 from server.people.actor import Actor
-from server.people.passwords import check_strength, hash_password, matches
+from server.passwords import check_strength, hash_password, matches
 from server.people.tables import Bureau, Person
 from server.refusals import refusal
 from server.sessions.tables import AnsweredRequest, Session

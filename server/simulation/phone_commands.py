@@ -148,6 +148,7 @@ def show(kind: str, store: Path) -> None:
 @store_option
 @click.option("--enterprise", default="", help="Credit code or name of the enterprise visited.")
 @click.option("--origin", default="visit", show_default=True)
+@click.option("--visit", type=click.UUID, default=None, help="Id of the planned visit or symposium it belongs to.")
 @click.option("--photo", "photos", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--id", "record", type=click.UUID, default=None, help="Id of the record; a new one when left out.")
 def fill_in(
@@ -156,6 +157,7 @@ def fill_in(
     store: Path,
     enterprise: str,
     origin: str,
+    visit: UUID | None,
     photos: tuple[Path, ...],
     record: UUID | None,
 ) -> None:
@@ -180,7 +182,8 @@ def fill_in(
         filled = fill(form, given, now=moment, lists=lists)
         flaws = evaluate(form, filled, now=moment, lists=lists).flaws
         attachments = [_attach(one, chosen, path) for path in photos]
-        _queue(one, chosen, body, filled, moment, firm, origin, attachments)
+        links = {"enterprise": firm, "visit": visit, "origin": origin, "attachments": attachments}
+        _queue(one, chosen, body, filled, moment, links)
         return flaws
 
     flaws = with_phone(store, work)
@@ -194,26 +197,10 @@ def _attach(one: Phone, record: UUID, path: Path) -> dict[str, Any]:
 
 
 def _queue(
-    one: Phone,
-    record: UUID,
-    body: dict[str, Any],
-    answers: Any,
-    moment: datetime,
-    enterprise: UUID | None,
-    origin: str,
-    attachments: list[dict[str, Any]],
+    one: Phone, record: UUID, body: dict[str, Any], answers: Any, moment: datetime, links: dict[str, Any]
 ) -> None:
-    args = {
-        "form": body["form_id"],
-        "version": body["version"],
-        "answers": answers,
-        "filled_at": moment,
-        "origin": origin,
-        "attachments": attachments,
-    }
-    if enterprise is not None:
-        args["enterprise"] = enterprise
-    one.do("record.submit", record, args)
+    args = {"form": body["form_id"], "version": body["version"], "answers": answers, "filled_at": moment}
+    one.do("record.submit", record, args | {name: value for name, value in links.items() if value is not None})
 
 
 def _find_enterprise(one: Phone, wanted: str) -> UUID:

@@ -1,0 +1,105 @@
+"""Writes the reference pages from the code: `make docs`. A test compares them, so they cannot fall behind."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import click
+import msgspec
+
+HERE = Path(__file__).parent
+
+SECTIONS = {"request": "the door", "route": "the door", "idempotency": "the door"}
+
+
+def refusals() -> str:
+    """`docs/refusals.md`: every code with its status and both sentences."""
+    from server.refusals import CATALOGUE
+
+    lines = [
+        "# Refusals",
+        "",
+        "Every way Qifang says no. Over HTTP a refusal is an RFC 9457 problem (`application/problem+json`): `code` is for programs,",
+        "`title` is the Chinese sentence, `detail` the English one, `details` what stands in {braces}. At the console it is one line",
+        "and exit code 1. Anything that is not listed here is a bug: status 500 with a request id to tell the administrator.",
+        "",
+        "| code | status | 中文 | English |",
+        "|---|---|---|---|",
+    ]
+    for code, (status, zh, en) in sorted(CATALOGUE.items()):
+        lines.append(f"| `{code}` | {status} | {_cell(zh)} | {_cell(en)} |")
+    return "\n".join(lines) + "\n"
+
+
+def commands() -> str:
+    """`docs/cli.md`: every command with its help."""
+    from server.cli import main
+
+    lines = [
+        "# The console",
+        "",
+        "`qifang COMMAND --help` says the same. A refusal is one line on standard error and exit code 1; a wrong option is exit code 2.",
+        "Settings come from the environment ([operate.md](operate.md)); `--bureau` is needed only when there are several.",
+        "",
+    ]
+    for path, command in walk(main, "qifang"):
+        lines += [f"## `{path}`", "", "```text", _help(path, command), "```", ""]
+    return "\n".join(lines)
+
+
+def walk(group: click.Group, prefix: str) -> list[tuple[str, click.Command]]:
+    found: list[tuple[str, click.Command]] = []
+    for name, command in sorted(group.commands.items()):
+        path = f"{prefix} {name}"
+        found += walk(command, path) if isinstance(command, click.Group) else [(path, command)]
+    return found
+
+
+def _help(path: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100)
+    text = command.get_help(context)
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def operations() -> str:
+    """`docs/operations.md`: what phones may send, with the fields of each."""
+    from server import wiring
+    from sync.operations import operation_names, operation_of
+
+    wiring.connect()
+    lines = [
+        "# What phones may do",
+        "",
+        "A phone changes nothing itself: it sends operations by `POST /sync/v1/push` ([sync.md](sync.md)). `target` is the id of the row",
+        "the operation is about; operations marked *makes it* bring that row into being. Arguments that do not fit send the operation",
+        "into quarantine, never lost.",
+        "",
+        "| operation | row | arguments |",
+        "|---|---|---|",
+    ]
+    for name in operation_names():
+        registration = operation_of(name)
+        assert registration is not None
+        row = (registration.kind or "") + (" *makes it*" if registration.creates else "")
+        lines.append(f"| `{name}` | {row} | {_arguments(registration.args)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _arguments(args: type) -> str:
+    fields = msgspec.structs.fields(args)
+    texts = [f"`{field.name}`" + ("" if field.required else "?") for field in fields]
+    said = inspect.cleandoc(vars(args).get("__doc__") or "")
+    first = "" if said.startswith("Arguments of") else _cell(said.split("\n\n")[0])
+    return " ".join(texts) + (f" — {first}" if first else "")
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+PAGES = {"refusals.md": refusals, "cli.md": commands, "operations.md": operations}
+
+if __name__ == "__main__":
+    for name, render in PAGES.items():
+        (HERE / name).write_text(render())
