@@ -67,15 +67,10 @@ def issue_show(number: str, bureau: str, as_json: bool) -> None:
         print_json(shown)
         return
     out.print(f"{shown.number}  {shown.state_zh} {shown.state_en}  {shown.title}")
-    print_table(
-        "", ["clock", "state", "day", "why"], [(due.zh, due.state, due.day, due.why_zh) for due in shown.dues], ""
-    )
-    print_table(
-        "",
-        ["n", "at", "verb", "person", "to"],
-        [(e.n, f"{e.at:%Y-%m-%d %H:%M}", e.verb_zh, e.person_name, e.target) for e in shown.events],
-        "",
-    )
+    for due in shown.dues:
+        out.print(f"  {due.zh} {due.state} {due.day or '-'}  {due.why_zh}")
+    for event in shown.events:
+        out.print(f"  {event.n:>3}  {event.at:%Y-%m-%d %H:%M}  {event.verb_zh} {event.person_name} → {event.target}")
 
 
 @issue.command("dispatch")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from datetime import date
 from pathlib import Path
 from uuid import UUID
@@ -34,22 +35,30 @@ class Matrix(Struct, frozen=True, kw_only=True):
 
 
 def read_rules(path: Path) -> list[Rule]:
-    """A CSV with the columns category, place, lead, co (codes with spaces between) and note. Raises `routing.unreadable`."""
+    """A CSV with the columns category, place, lead, co (codes with spaces between) and note, in UTF-8 or GB18030. Raises
+    `routing.unreadable`."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.DictReader(file))
-            return [
-                Rule(
-                    category=line["category"].strip(),
-                    place=(line.get("place") or "").strip(),
-                    lead=(line.get("lead") or "").strip(),
-                    co=tuple((line.get("co") or "").split()),
-                    note=(line.get("note") or "").strip(),
-                )
-                for line in lines
-            ]
-    except (KeyError, AttributeError, UnicodeDecodeError, csv.Error) as error:
+        lines = csv.DictReader(io.StringIO(_text(path.read_bytes()), newline=""))
+        return [
+            Rule(
+                category=line["category"].strip(),
+                place=(line.get("place") or "").strip(),
+                lead=(line.get("lead") or "").strip(),
+                co=tuple((line.get("co") or "").split()),
+                note=(line.get("note") or "").strip(),
+            )
+            for line in lines
+        ]
+    except (KeyError, AttributeError, UnicodeDecodeError, csv.Error, OSError) as error:
         raise refusal("routing.unreadable", file=path.name, reason=str(error)) from None
+
+
+def _text(content: bytes) -> str:
+    """Spreadsheets here save as GB18030 as often as not."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("gb18030")
 
 
 async def load_taxonomy(actor: Actor) -> int:

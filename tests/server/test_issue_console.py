@@ -1,0 +1,36 @@
+"""The queue and the matrix from the console, in a process of its own."""
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE
+
+import pytest
+
+from tests.server.test_issues import filed, report
+
+pytestmark = pytest.mark.anyio
+
+
+async def console(*words: str) -> tuple[int | None, str, str]:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "server.cli", *words, stdout=PIPE, stderr=PIPE)
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_matrix_is_loaded_from_a_file_and_an_issue_dispatched_by_it(donghu, tmp_path):
+    (number,) = await filed(donghu, report(donghu))
+    duties = tmp_path / "duties.csv"
+    duties.write_text("category,place,lead,co,note\n01,,finance,sme,金融信贷\n", encoding="gb18030")
+    code, out, err = await console("routing", "load", str(duties), "--json")
+    assert (code, err, json.loads(out)) == (0, "", {"version": 1, "rules": 1})
+    code, out, err = await console("issue", "dispatch", number, "--json")
+    assert (code, err) == (0, "")
+    assert (json.loads(out)["state"], json.loads(out)["lead"]) == ("DISPATCHED", "finance")
+    assert json.loads(out)["events"][-1]["fields"]["why"].endswith("由 finance 主办(金融信贷);属地协办 bayi")
+    shown, unknown = await asyncio.gather(
+        console("issue", "show", number), console("issue", "show", "东湖-1999-000001")
+    )
+    assert "已派单待签收" in shown[1]
+    assert "限 7 个工作日(当日不计),至 2026-09-29 24:00 止" in shown[1]
+    assert (unknown[0], unknown[2].split(":")[0]) == (1, "issue.unknown")
