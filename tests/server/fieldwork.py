@@ -34,6 +34,8 @@ async def publish(donghu: Any, form_id: str) -> str:
     """Publishes the bureau's own workbook and answers its version. The workbook is converted once per test run."""
     from server.questionnaires.actions import publish_form
     from server.questionnaires.tables import Form, FormMedia, FormVersion
+    from sync.feed import touch
+    from sync.transaction import transaction
 
     if form_id not in _published:
         content = (SEED / f"{form_id}.xlsx").read_bytes()
@@ -45,9 +47,11 @@ async def publish(donghu: Any, form_id: str) -> str:
         }
     else:
         kept = _published[form_id]
-        version = new_id()
-        await FormVersion(**{**kept["version"], "id": version, "bureau": donghu.bureau}).save()
-        await Form(**{**kept["form"], "id": new_id(), "bureau": donghu.bureau, "current": version}).save()
+        version, form = new_id(), new_id()
+        async with transaction():
+            await FormVersion(**{**kept["version"], "id": version, "bureau": donghu.bureau}).save()
+            await Form(**{**kept["form"], "id": form, "bureau": donghu.bureau, "current": version}).save()
+            touch(donghu.bureau, "form", form)
     return _published[form_id]["version"]["version"]
 
 
