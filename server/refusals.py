@@ -2,6 +2,7 @@
 
 `raise refusal("person.unknown", login="li")` is the only way to refuse; `{names}` in the sentences are filled from the details,
 which also travel to the client. Anything that is not a Refusal is a bug. `docs/refusals.md` lists them; a test compares.
+One file because it is one vocabulary: whoever adds a word should see the others.
 """
 
 from __future__ import annotations
