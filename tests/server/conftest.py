@@ -67,8 +67,8 @@ def knock(token: str = "") -> httpx.AsyncClient:
 @pytest.fixture
 async def donghu(product: None) -> AsyncIterator[Cast]:
     from server.people.actions import NewPerson, NewUnit, add_person, add_unit, found_bureau
-    from server.sessions.actions import open_session_of
     from server.people.tables import Person
+    from server.sessions.actions import open_session_of
 
     system = await found_bureau("donghu", "东湖区中小企业服务局", "360102")
     for code, name, kind in UNITS:
