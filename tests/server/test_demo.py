@@ -38,7 +38,7 @@ async def test_a_played_demo_is_whole(played: Any) -> None:
 async def _people_and_enterprises(played: Any) -> None:
     from server.enterprises.credit_code import is_valid
     from server.enterprises.tables import Enterprise, EnterpriseAssignment
-    from server.people.passwords import matches
+    from server.passwords import matches
     from server.people.roles import COMMISSIONER, HANDLER, REVIEWER, ROLES
     from server.people.tables import Person
 
@@ -187,3 +187,21 @@ async def _nothing_is_in_the_future() -> None:
     assert all(visit.day > SATURDAY.date() for visit in planned)
     states = {row["state"] for row in await Task.select(Task.state)}
     assert states >= {"open", "done"}
+
+
+_told: list[Any] = []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("time", ["first", "second"])
+async def test_the_same_seed_and_day_tell_the_same_history(product: None, time: str) -> None:
+    from server.demo.play import play_demo
+    from server.issues.tables import Issue, IssueEvent
+
+    await play_demo(seed=3, end=SATURDAY)
+    issues = {row.id: (row.number, row.title, row.state) for row in await Issue.objects()}
+    history = sorted(
+        (*issues[event.issue], event.n, event.at, event.verb, event.fields) for event in await IssueEvent.objects()
+    )
+    _told.append([step for step in history if "callback" not in step[-1]])  # its id is new each time
+    assert _told[0] == _told[-1]

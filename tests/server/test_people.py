@@ -64,3 +64,33 @@ async def test_a_repeated_desk_write_acts_once(donghu):
     assert first.json() == second.json()
     other = await donghu.chen.client.post("/v1/units", json={"code": "tax2", "name": "x"}, headers=headers)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency.reused")
+
+
+async def test_whoever_never_had_a_password_gets_in_with_a_new_one(donghu):
+    from server.people.actions import NewPerson, add_person, reset_password
+
+    new = NewPerson(login="feng", name="冯访", unit="bayi", roles=("commissioner",))
+    added = await add_person(donghu.system, new, with_password=False)
+    assert added.one_time_password == ""
+    for guess in ("", "x"):
+        assert (await sign_in(donghu, "feng", guess)).status_code in (400, 401)
+    given = await reset_password(donghu.system, "feng")
+    opened = await sign_in(donghu, "feng", given.one_time_password)
+    assert opened.status_code == 201
+    assert opened.json()["must_change_password"] is True
+
+
+async def test_a_new_password_opens_a_locked_account_and_ends_the_old_one(donghu):
+    from server.people.actions import reset_password
+    from sync.refusal import Refusal
+
+    old = (await reset_password(donghu.system, "zhou")).one_time_password
+    for _ in range(6):
+        locked = await sign_in(donghu, "zhou", "wrong")
+    assert locked.json()["code"] == "session.locked"
+    fresh = (await reset_password(donghu.system, "zhou")).one_time_password
+    assert (await sign_in(donghu, "zhou", old)).json()["code"] == "session.wrong"
+    assert (await sign_in(donghu, "zhou", fresh)).status_code == 201
+    assert (await donghu.zhou.client.get("/v1/units")).json()["code"] == "password.change_required"
+    with pytest.raises(Refusal, match="person.unknown"):
+        await reset_password(donghu.system, "nobody")

@@ -55,17 +55,7 @@ def census_answers(chance: Random, firm: Firm, day: date, problems: list[dict[st
             "equity_3y": 0,
         },
         "strength": {
-            "ip": [
-                {
-                    "ip_name": f"一种{firm.trade}装置",
-                    "ip_class": "c1",
-                    "ip_kind": "invention",
-                    "ip_granted_on": f"{day.year - 2}-06-01",
-                    "ip_own": "yes",
-                    "ip_related": "yes",
-                    "ip_earning": "yes",
-                }
-            ],
+            "ip": [_invention(firm, day.year - 2)],
             "digital_level": chance.choice(("l1", "l2")),
             "quality": ["iso9001", "brand"],
             "rd_org": chance.choice(("city", "province")),
@@ -77,6 +67,18 @@ def census_answers(chance: Random, firm: Firm, day: date, problems: list[dict[st
         "plan_tier": tier,
         "plan_year": day.year + chance.randrange(1, 3),
         "issues": problems,
+    }
+
+
+def _invention(firm: Firm, year: int) -> dict[str, str]:
+    return {
+        "ip_name": f"一种{firm.trade}装置",
+        "ip_class": "c1",
+        "ip_kind": "invention",
+        "ip_granted_on": f"{year}-06-01",
+        "ip_own": "yes",
+        "ip_related": "yes",
+        "ip_earning": "yes",
     }
 
 
