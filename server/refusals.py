@@ -67,6 +67,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "permission.missing": (403, "您的角色不能做此操作({permission})", "Your role may not do this ({permission})"),
     "bureau.unknown": (404, "没有这个机构:{bureau}", "No such bureau: {bureau}"),
     "bureau.exists": (409, "机构代码已存在:{code}", "A bureau with this code exists: {code}"),
+    "demo.unfinished": (
+        409,
+        "上次生成演示数据中途停止;请清空数据库后重来,或换一个(QIFANG_DATA、QIFANG_DATABASE)",
+        "The demo was stopped halfway the last time; empty the database, or choose another (QIFANG_DATA, QIFANG_DATABASE)",
+    ),
     "demo.founded": (
         409,
         "数据库里已有单位,演示数据只能放进空库(换一个 QIFANG_DATA)",

@@ -9,7 +9,7 @@ from msgspec import Struct
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from server.console import json_option, out, print_json, print_table, run
-from server.demo.play import Played, play_demo
+from server.demo.play import Played, is_unfinished, play_demo
 from server.devices.actions import Enrolment, offer_enrolment
 from server.issues.tables import Issue
 from server.migrate import migrate
@@ -68,6 +68,8 @@ def demo(unless_founded: bool, seed: int, as_json: bool) -> None:
 
     async def work() -> Demo | None:
         await migrate()
+        if await is_unfinished():
+            raise refusal("demo.unfinished")
         if await Bureau.exists():
             if unless_founded:
                 return None

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from server.audit.actions import record_event
+from server.audit.tables import AuditRow
 from server.demo.acts.phones import Phones
 from server.demo.cast import BUREAU_NAME, Cast, found, settle
 from server.demo.programme import Programme
@@ -23,8 +25,10 @@ from server.questionnaires import seed as questionnaires
 from server.questionnaires.actions import publish_form
 from server.settings import settings
 from server.worktime.actions import shipped_calendar
+from sync.transaction import transaction
 
 FORMS = ("visit_record", "cultivation_census", "symposium", "ops_monitor_q", "issue_callback")
+BEGUN, DONE = "demo.begin", "demo.end"
 MEDIA = ("regions.csv", "industries.csv", "size_rules.csv")
 
 
@@ -47,13 +51,27 @@ async def play_demo(
     opening = datetime.combine(stage.days[0], time(8, 45), settings.timezone)
     with at(opening):
         cast = await found(stage)
+        await _note(cast, BEGUN)
         publishing = asyncio.create_task(_publish(await stage.actor(cast.of_role(ADMIN)[0].id)))
         await settle(stage, cast)
         phones = Phones(stage, cast)
         await phones.load_forms(await publishing)
     Programme(stage, cast, phones).plan()
     last = await stage.play(on_progress)
+    with at(last):
+        await _note(cast, DONE)
     return Played(cast, BUREAU_NAME, last)
+
+
+async def is_unfinished() -> bool:
+    """Whether a play was begun here and did not come to its end."""
+    begun = await AuditRow.count().where(AuditRow.event == BEGUN)
+    return begun > await AuditRow.count().where(AuditRow.event == DONE)
+
+
+async def _note(cast: Cast, event: str) -> None:
+    async with transaction():
+        await record_event(cast.system, event, "bureau", cast.system.bureau, {})
 
 
 async def _publish(admin: Actor) -> dict[str, str]:

@@ -67,6 +67,10 @@ class Outcome(Struct, kw_only=True):
     violations: list[str] = []
 
 
+class Unable(Exception):
+    """The bureau has nothing to simulate with."""
+
+
 @dataclass
 class Line(httpx.AsyncBaseTransport):
     """The way to the server of one phone, until it is `mended`."""
@@ -143,7 +147,7 @@ class Worker:
         form = next((row for row in self.phone.rows("form").values() if row["form_id"] == FORM), None)
         self.firms = sorted(self.phone.rows("enterprise"), key=str)
         if form is None or not self.firms:
-            raise ValueError(f"{self.offer.login} has no form {FORM} or no enterprise to visit")
+            raise Unable(f"{self.offer.login} has no form {FORM} or no enterprise to visit")
         names = self.phone.rows("enterprise_name").items()
         lists = {"enterprises": Table({"name": str(id), "label": row["name"]} for id, row in names)}
         self.version = form["version"]

@@ -10,10 +10,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from server.console import EXIT_REFUSED, bureau_option, console_actor, json_option, out, print_json, print_table, run
 from server.devices.actions import offer_enrolment
+from server.enterprises.tables import EnterpriseAssignment
 from server.people.roles import COMMISSIONER
 from server.people.tables import Person, RoleGrant
 from server.settings import settings
-from server.simulation.simulate import Offer, Outcome, simulate, stored_otherwise
+from server.simulation.simulate import Offer, Outcome, Unable, simulate, stored_otherwise
+from sync.phone import Offline
 
 WORDS = {
     "phones": "手机 phones",
@@ -47,7 +49,7 @@ def simulate_phones(phones: int, minutes: float, seed: int, bureau: str, as_json
     """
     offers = run(lambda: offer_phones(bureau, phones))
     if not offers:
-        raise click.ClickException("nobody is a commissioner yet; begin with `qifang demo` or `qifang person add`")
+        raise click.ClickException("no commissioner looks after an enterprise yet; begin with `qifang demo`")
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, disable=as_json or not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("模拟 simulate", total=len(offers) * minutes * 60)
@@ -68,20 +70,23 @@ def simulate_phones(phones: int, minutes: float, seed: int, bureau: str, as_json
 
         try:
             outcome = run(work)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from None
+        except Offline:
+            raise click.ClickException(f"{settings.address} does not answer; is `qifang serve` running?") from None
+        except Unable as unable:
+            raise click.ClickException(str(unable)) from None
     _show(outcome, as_json)
     if outcome.violations:
         sys.exit(EXIT_REFUSED)
 
 
 async def offer_phones(bureau_code: str, phones: int) -> list[Offer]:
-    """Codes for phones of the bureau's commissioners, in turn: one of them may carry several."""
+    """Codes for phones of the commissioners who look after enterprises, in turn: one of them may carry several."""
     actor = await console_actor(bureau_code)
     held = await RoleGrant.select(RoleGrant.person).where(
         RoleGrant.bureau == actor.bureau, RoleGrant.role == COMMISSIONER, RoleGrant.revoked_at.is_null()
     )
-    persons = {row["person"] for row in held}
+    assigned = await EnterpriseAssignment.in_force(actor.bureau)
+    persons = {row["person"] for row in held} & {row.person for row in assigned}
     logins = [
         row.login for row in await Person.of_bureau(actor.bureau) if row.id in persons and row.disabled_at is None
     ]

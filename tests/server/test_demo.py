@@ -1,6 +1,9 @@
 """The demo is a history that could have happened: every state occurs, every timeline goes forward, the chain holds."""
 
+import asyncio
 import itertools
+import sys
+from asyncio.subprocess import PIPE
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +28,8 @@ async def played(product: None) -> Any:
 
 async def test_a_played_demo_is_whole(played: Any) -> None:
     """One test, because playing it takes most of the time."""
+    from server.demo.play import is_unfinished
+
     await _people_and_enterprises(played)
     await _every_state_occurs(played)
     await _timelines_go_forward(played)
@@ -33,6 +38,7 @@ async def test_a_played_demo_is_whole(played: Any) -> None:
     await _quarantine_and_reviews(played)
     await _the_audit_chain_holds(played)
     await _nothing_is_in_the_future()
+    assert not await is_unfinished()
 
 
 async def _people_and_enterprises(played: Any) -> None:
@@ -187,6 +193,32 @@ async def _nothing_is_in_the_future() -> None:
     assert all(visit.day > SATURDAY.date() for visit in planned)
     states = {row["state"] for row in await Task.select(Task.state)}
     assert states >= {"open", "done"}
+
+
+async def console(*words: str) -> tuple[int | None, str, str]:
+    command = (sys.executable, "-m", "server.cli", *words)
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_demo_needs_an_empty_database_and_says_so_in_one_line(product: None) -> None:
+    from server.audit.actions import record_event
+    from server.demo.play import BEGUN, is_unfinished
+    from server.people.actions import found_bureau
+    from sync.transaction import transaction
+
+    system = await found_bureau("xihu", "西湖区中小企业服务局")
+    code, out, err = await console("demo", "--unless-founded")
+    assert (code, err, out.count("\n")) == (0, "", 1)
+    assert "qifang person password LOGIN" in out
+    code, out, err = await console("demo")
+    assert (code, out, err.split(":")[0]) == (1, "", "demo.founded")
+    async with transaction():
+        await record_event(system, BEGUN, "bureau", system.bureau, {})
+    assert await is_unfinished()
+    code, out, err = await console("demo", "--unless-founded")
+    assert (code, out, err.split(":")[0]) == (1, "", "demo.unfinished")
 
 
 _told: list[Any] = []
