@@ -50,8 +50,10 @@ def commands() -> str:
 
 def walk(group: click.Group, prefix: str) -> list[tuple[str, click.Command]]:
     found: list[tuple[str, click.Command]] = []
-    for name, command in sorted(group.commands.items()):
-        path = f"{prefix} {name}"
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        path, command = f"{prefix} {name}", group.get_command(context, name)
+        assert command is not None
         found += walk(command, path) if isinstance(command, click.Group) else [(path, command)]
     return found
 

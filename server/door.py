@@ -77,6 +77,17 @@ class StrictRequest(Request[Any, Any, Any]):
 _cache: dict[Any, dict[str, Any]] = {}
 
 
+class _Reader(Struct, frozen=True):
+    """Looks like a decoder, so that a type may bring its own way of reading JSON."""
+
+    decode: Callable[[bytes], Any]
+
+
+def read_with(annotation: Any, read: Callable[[bytes], Any]) -> None:
+    """Bodies of this type are read by `read`, which raises refusals of its own."""
+    _cache[annotation] = {"application/json": _Reader(read)}
+
+
 def _decoders_of(annotation: Any) -> dict[str, Any]:
     if annotation not in _cache:
         msgpack = msgspec.msgpack.Decoder(annotation)

@@ -11,10 +11,11 @@ from litestar.params import JSONBody
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
 
+from server.door import read_with
 from sync import devices
 from sync.devices import DeviceContext
 from sync.pull import hello, pull
-from sync.push import push
+from sync.push import decode_push, push
 from sync.wire import (
     Change,
     EnrolRequest,
@@ -52,6 +53,9 @@ class ChangeSchema(OpenAPISchemaPlugin):
             },
         )
 
+
+# The library reads the envelope itself: it mends half a pair of UTF-16 that a browser may send, which would stop a phone for ever.
+read_with(PushRequest, decode_push)
 
 PhoneRequest = Request[Any, DeviceContext, Any]
 

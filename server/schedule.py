@@ -15,7 +15,7 @@ from msgspec import Struct
 from server.campaigns.actions import close_ended_rounds
 from server.files.actions import end_expired_uploads
 from server.moment import now
-from server.quarantine.actions import release_overdue
+from server.quarantine.actions import forget_results, release_overdue
 from server.sessions.actions import forget_old_rows
 from server.settings import settings
 from sync.identity import named_id
@@ -37,6 +37,7 @@ class Job(Struct, frozen=True):
 JOBS = (
     Job("forget_old_rows", "17 3 * * *", forget_old_rows),
     Job("end_expired_uploads", "37 3 * * *", end_expired_uploads),
+    Job("forget_results", "27 3 * * *", forget_results),
     Job("release_overdue", "*/10 * * * *", release_overdue),
     Job("close_ended_rounds", "7 0 * * *", close_ended_rounds),
 )

@@ -13,6 +13,8 @@ from server.campaigns.slots import filling
 from server.enterprises import kinds as enterprise_kinds
 from server.enterprises.merging.actions import follow_merge
 from server.feedback import actions as feedback
+from server.files.actions import shown_with
+from server.issues.actions import may_see_issue_of
 from server.issues.phone import kinds as issue_kinds
 from server.issues.phone import operations as issue_operations
 from server.issues.steps.effects import before_closing
@@ -21,7 +23,7 @@ from server.issues.steps.opening import follow_reports
 from server.people import kinds as people_kinds
 from server.questionnaires import kinds as questionnaire_kinds
 from server.records import phones as record_operations
-from server.records.actions import on_withdrawn
+from server.records.actions import may_see_record, on_withdrawn
 from server.records.submission import on_submitted
 from server.reports import kinds as report_kinds
 from server.reports.filed import follow_records, on_filed
@@ -55,6 +57,8 @@ def connect() -> None:
     symposium_kinds.connect()
     slot_kinds.connect()
     lists.connect()
+    shown_with(may_see_record)
+    shown_with(may_see_issue_of)
     on_filed(follow_reports)
     on_submitted(follow_records)
     on_submitted(follow_callback_records)

@@ -9,7 +9,7 @@ import msgspec
 from server.campaigns.actions import SLOT_KIND
 from server.campaigns.tables import OPEN
 from server.enterprises.actions import enterprise_scope
-from sync.bulk import ids, one_of
+from sync.bulk import among, ids
 from sync.operations import Kind, register_kind
 from sync.transaction import fetch
 
@@ -21,7 +21,7 @@ async def load(bureau: UUID, slots: list[UUID]) -> dict[UUID, bytes]:
         " campaign_round.opens_on, campaign_round.closes_on FROM slot"
         " JOIN campaign_round ON campaign_round.id = slot.round JOIN campaign ON campaign.id = campaign_round.campaign"
         " JOIN form_version ON form_version.id = campaign_round.form_version"
-        f" WHERE slot.bureau = $1 AND slot.id IN {one_of(2)}",
+        f" WHERE slot.bureau = $1 AND slot.id {among(2)}",
         [bureau, ids(slots)],
     )
     return {row["id"]: msgspec.json.encode(dict(row)) for row in found}
@@ -31,7 +31,7 @@ async def scopes(bureau: UUID, slots: list[UUID]) -> dict[UUID, set[str]]:
     """Slots of a closed round leave the phones."""
     found = await fetch(
         "SELECT slot.id, slot.enterprise FROM slot JOIN campaign_round ON campaign_round.id = slot.round"
-        f" WHERE slot.bureau = $1 AND campaign_round.state = $3 AND slot.id IN {one_of(2)}",
+        f" WHERE slot.bureau = $1 AND campaign_round.state = $3 AND slot.id {among(2)}",
         [bureau, ids(slots), OPEN],
     )
     return {row["id"]: {enterprise_scope(row["enterprise"])} for row in found}

@@ -8,9 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-import pypinyin
 from msgspec import Struct
-from pypinyin.seg import mmseg
 
 from server.enterprises import credit_code
 
@@ -227,6 +225,8 @@ def read_value(field: str, value: Any) -> tuple[Any, Misfit | None]:
 
 def pinyin_of(name: str) -> str:
     """Initials, a blank, the whole reading, so that `nchm` and `nanchanghong` both find 南昌鸿铭."""
+    from pypinyin.seg import mmseg  # its dictionary takes 0.3 s to load; most commands read no name
+
     written = unicodedata.normalize("NFKC", name).lower()
     initials, words = [], []
     for word in mmseg.seg.cut(written):
@@ -239,6 +239,8 @@ def pinyin_of(name: str) -> str:
 @lru_cache(maxsize=65536)
 def _reading_of(word: str) -> tuple[str, str]:
     """Names are made of the same words again and again; reading one takes longer than all else an import does with its line."""
+    import pypinyin
+
     initials, whole = "", ""
     for syllable in pypinyin.lazy_pinyin(word):
         plain = re.sub(r"[^a-z0-9]", "", syllable)

@@ -18,11 +18,12 @@ from server.issues.steps.joining import find_issue
 from server.issues.steps.letters import Letter, store_letters
 from server.issues.steps.opening import KIND, open_reports
 from server.issues.steps.step import Occurred, Step, co_units, impossible
-from server.issues.tables import Issue, IssueEvent
+from server.issues.tables import Issue, IssueEvent, IssueLink
 from server.moment import now
 from server.people.actor import Actor
 from server.refusals import refusal
 from server.reports.filed import FiledReport
+from server.reports.tables import Report
 from server.worktime.actions import Day, change_days
 from sync.feed import touch
 from sync.identity import new_id
@@ -197,3 +198,12 @@ async def _redate(actor: Actor, issue: Issue, version: str) -> bool:
     kept = {name: old.isoformat() for name, old in dates.items()}
     await record_event(actor, "issue.redate", KIND, issue.id, {"calendar": version, "before": kept})
     return True
+
+
+async def may_see_issue_of(actor: Actor, record: UUID) -> bool:
+    """Whether this person works on an issue that came of the record: its photos show what the words cannot."""
+    if not actor.may("issue.read"):
+        return False
+    reports = Report.select(Report.id).where((Report.bureau == actor.bureau) & (Report.record == record))
+    links = IssueLink.select(IssueLink.issue).where(IssueLink.report.is_in(reports), IssueLink.undone_at.is_null())
+    return await Issue.visible_to(actor).where(Issue.id.is_in(links)).first() is not None

@@ -12,7 +12,7 @@ from msgspec import Struct
 from server.audit.actions import record_event
 from server.people.actor import Actor
 from server.people.tables import Bureau
-from sync import quarantine
+from sync import quarantine, results
 from sync.patches import ConflictBody, open_conflicts
 from sync.transaction import transaction
 
@@ -69,3 +69,9 @@ async def list_conflicts(actor: Actor) -> list[OpenConflict]:
 async def release_overdue() -> dict[str, Any]:
     """Job: what was held five days for a predecessor that never came is applied on the current state."""
     return {bureau.code: await quarantine.release_overdue(bureau.id) for bureau in await Bureau.objects()}
+
+
+async def forget_results() -> None:
+    """Job: bodies of results that phones have acknowledged and that are 45 days old; the ids stay for ever."""
+    for bureau in await Bureau.objects():
+        await results.forget_results(bureau.id)

@@ -213,3 +213,8 @@ def _locked() -> Any:
 def _must_be_open(record: Record) -> None:
     if record.state not in OPEN:
         raise refusal("record.closed", state=record.state)
+
+
+async def may_see_record(actor: Actor, record: UUID) -> bool:
+    """Whether this person reaches the record; with it go its files."""
+    return actor.may("record.read") and await Record.visible_to(actor).where(Record.id == record).first() is not None

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from server.routing.actions import KIND
-from sync.bulk import ids, one_of
+from sync.bulk import among, ids
 from sync.operations import Kind, register_kind
 from sync.transaction import fetch
 
@@ -17,7 +17,7 @@ SCOPE = "reference:taxonomy"
 async def load(bureau: UUID, categories: list[UUID]) -> dict[UUID, bytes]:
     found = await fetch(
         "SELECT id, code, parent, zh, en, icon, successor, retired_at FROM category"
-        f" WHERE bureau = $1 AND id IN {one_of(2)}",
+        f" WHERE bureau = $1 AND id {among(2)}",
         [bureau, ids(categories)],
     )
     columns = ("id", "code", "parent", "zh", "en", "icon", "successor", "retired_at")

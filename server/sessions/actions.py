@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from server.audit.actions import record_event
 from server.moment import now
+from server.passwords import check_strength, hash_password, matches
 from server.people.actions import load_actor
 from server.people.actor import Actor
-from server.passwords import check_strength, hash_password, matches
 from server.people.tables import Bureau, Person
 from server.refusals import refusal
 from server.sessions.tables import AnsweredRequest, Session

@@ -12,7 +12,7 @@ from server.symposia.actions import KIND, scope_of
 from server.symposia.attendance.actions import KIND as ATTENDANCE_KIND
 from server.symposia.attendance.actions import sign_in
 from server.symposia.attendance.signatures import Entry
-from sync.bulk import ids, one_of
+from sync.bulk import among, ids
 from sync.operations import Kind, Operation, OperationContext, Outcome, operation, register_kind
 from sync.transaction import fetch
 
@@ -32,7 +32,7 @@ async def load_symposia(bureau: UUID, symposia: list[UUID]) -> dict[UUID, bytes]
     helpers = await _beside("symposium_helper", "person", symposia)
     invited = await _beside("symposium_invitation", "enterprise", symposia)
     found = await fetch(
-        f"SELECT {SYMPOSIUM_COLUMNS} FROM symposium WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, ids(symposia)]
+        f"SELECT {SYMPOSIUM_COLUMNS} FROM symposium WHERE bureau = $1 AND id {among(2)}", [bureau, ids(symposia)]
     )
     return {
         row["id"]: msgspec.json.encode(
@@ -44,7 +44,7 @@ async def load_symposia(bureau: UUID, symposia: list[UUID]) -> dict[UUID, bytes]
 
 async def _beside(table: str, column: str, symposia: list[UUID]) -> dict[UUID, list[UUID]]:
     found = await fetch(
-        f"SELECT symposium, {column} FROM {table} WHERE symposium IN {one_of(1)} ORDER BY {column}", [ids(symposia)]
+        f"SELECT symposium, {column} FROM {table} WHERE symposium {among(1)} ORDER BY {column}", [ids(symposia)]
     )
     beside: dict[UUID, list[UUID]] = {}
     for row in found:
@@ -58,7 +58,7 @@ async def symposium_scopes(bureau: UUID, symposia: list[UUID]) -> dict[UUID, set
 
 async def load_attendance(bureau: UUID, rows: list[UUID]) -> dict[UUID, bytes]:
     found = await fetch(
-        f"SELECT {ATTENDANCE_COLUMNS} FROM attendance WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, ids(rows)]
+        f"SELECT {ATTENDANCE_COLUMNS} FROM attendance WHERE bureau = $1 AND id {among(2)}", [bureau, ids(rows)]
     )
     return {row["id"]: msgspec.json.encode(_body(row)) for row in found}
 
@@ -69,7 +69,7 @@ def _body(row: Any) -> dict[str, Any]:
 
 async def attendance_scopes(bureau: UUID, rows: list[UUID]) -> dict[UUID, set[str]]:
     found = await fetch(
-        f"SELECT id, symposium FROM attendance WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, ids(rows)]
+        f"SELECT id, symposium FROM attendance WHERE bureau = $1 AND id {among(2)}", [bureau, ids(rows)]
     )
     return {row["id"]: {scope_of(row["symposium"])} for row in found}
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from server.people.actions import load_actor
 from server.tasks.actions import KIND, finish_task
 from server.tasks.tables import CANCELLED, NO_DAY
-from sync.bulk import ids, one_of
+from sync.bulk import among, ids
 from sync.operations import Kind, Operation, OperationContext, Outcome, operation, register_kind
 from sync.scopes import person_scope
 from sync.transaction import fetch
@@ -24,7 +24,7 @@ class TaskDone(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def load(bureau: UUID, tasks: list[UUID]) -> dict[UUID, bytes]:
-    found = await fetch(f"SELECT {COLUMNS} FROM task WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, ids(tasks)])
+    found = await fetch(f"SELECT {COLUMNS} FROM task WHERE bureau = $1 AND id {among(2)}", [bureau, ids(tasks)])
     return {row["id"]: msgspec.json.encode(_body(row)) for row in found}
 
 
@@ -35,7 +35,7 @@ def _body(row: Any) -> dict[str, Any]:
 async def scopes(bureau: UUID, tasks: list[UUID]) -> dict[UUID, set[str]]:
     """A promise taken back leaves the phone."""
     found = await fetch(
-        f"SELECT id, person FROM task WHERE bureau = $1 AND state <> $3 AND id IN {one_of(2)}",
+        f"SELECT id, person FROM task WHERE bureau = $1 AND state <> $3 AND id {among(2)}",
         [bureau, ids(tasks), CANCELLED],
     )
     return {row["id"]: {person_scope(row["person"])} for row in found}

@@ -12,7 +12,7 @@ from server.enterprises.actions import enterprise_scope
 from server.people.actions import load_actor
 from server.people.actor import Actor
 from server.visits.actions import KIND, Finish, VisitPlan, cancel_visit, finish_visit, plan_visit
-from sync.bulk import ids, one_of
+from sync.bulk import among, ids
 from sync.operations import Kind, Operation, OperationContext, Outcome, applied, operation, register_kind
 from sync.scopes import person_scope
 from sync.transaction import fetch
@@ -28,7 +28,7 @@ async def load(bureau: UUID, visits: list[UUID]) -> dict[UUID, bytes]:
         "SELECT visit.id, visit.enterprise, visit.person, person.name AS person_name, visit.day, visit.channel,"
         " visit.purpose, visit.state, visit.record, visit.campaign, visit.note, visit.reason"
         " FROM visit JOIN person ON person.id = visit.person"
-        f" WHERE visit.bureau = $1 AND visit.id IN {one_of(2)}",
+        f" WHERE visit.bureau = $1 AND visit.id {among(2)}",
         [bureau, ids(visits)],
     )
     return {row["id"]: _body(row, along.get(row["id"], [])) for row in found}
@@ -41,7 +41,7 @@ def _body(row: Any, companions: list[UUID]) -> bytes:
 async def scopes(bureau: UUID, visits: list[UUID]) -> dict[UUID, set[str]]:
     along = await _companions(visits)
     found = await fetch(
-        f"SELECT id, person, enterprise FROM visit WHERE bureau = $1 AND id IN {one_of(2)}", [bureau, ids(visits)]
+        f"SELECT id, person, enterprise FROM visit WHERE bureau = $1 AND id {among(2)}", [bureau, ids(visits)]
     )
     return {
         row["id"]: {
@@ -55,7 +55,7 @@ async def scopes(bureau: UUID, visits: list[UUID]) -> dict[UUID, set[str]]:
 
 async def _companions(visits: list[UUID]) -> dict[UUID, list[UUID]]:
     found = await fetch(
-        f"SELECT visit, person FROM visit_companion WHERE visit IN {one_of(1)} ORDER BY person", [ids(visits)]
+        f"SELECT visit, person FROM visit_companion WHERE visit {among(1)} ORDER BY person", [ids(visits)]
     )
     persons: dict[UUID, list[UUID]] = {}
     for row in found:

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from sync.identity import new_id
-from tests.server.fieldwork import phone
+from tests.server.fieldwork import enterprises, phone, publish, submit, visit_answers
 
 pytestmark = pytest.mark.anyio
 
@@ -354,3 +354,23 @@ async def test_the_reference_phone_sends_its_photos_with_its_device_token(donghu
     states = await files_of(donghu.bureau, record, ids)
     assert {(state.id, state.state) for state in states} == {(id, "stored") for id in ids}
     device.close()
+
+
+async def test_whoever_works_on_an_issue_sees_the_photo_of_its_visit_and_another_unit_does_not(donghu):
+    enterprise = (await enterprises(donghu, 1))[0]
+    version = await publish(donghu, "visit_record")
+    problem = {"title": "贷款到期", "description": "下月还不上。", "category": "0101", "category_group": "01",
+               "urgency": "normal", "solved_on_site": "no", "publish_name_consent": "no", "said": "1"}  # fmt: skip
+    answers = visit_answers(enterprise, "2026-11-20", issues=[problem], no_issue_confirm="no")
+    device = await phone(donghu, donghu.zhou)
+    record = submit(device, "visit_record", version, answers, enterprise=enterprise)
+    photo = device.attach(record, "gate.jpg", PHOTO)
+    await device.sync()
+    issue = (await donghu.lin.client.get("/v1/issues")).json()["items"][0]["number"]
+    address = f"/v1/files/{photo}"
+
+    assert (await donghu.he.client.get(address)).status_code == 404
+    await donghu.lin.client.post(f"/v1/issues/{issue}/dispatch", json={"lead": "finance"})
+
+    assert (await donghu.he.client.get(address)).status_code == 200
+    assert (await donghu.sun.client.get(address)).status_code == 200

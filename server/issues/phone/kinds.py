@@ -10,7 +10,7 @@ import msgspec
 
 from server.issues.steps.opening import KIND
 from server.issues.tables import NEVER
-from sync.bulk import ids, one_of
+from sync.bulk import among, ids
 from sync.operations import Kind, register_kind
 from sync.transaction import fetch, is_postgres
 
@@ -26,15 +26,15 @@ _COLUMNS = ", ".join(f"issue.{name}" for name in _FIELDS)
 
 async def load(bureau: UUID, issues: list[UUID]) -> dict[UUID, bytes]:
     """Three statements for any number of issues; raw because every pull comes through here."""
-    among = [bureau, ids(issues)]
+    args = [bureau, ids(issues)]
     events: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in await fetch(
         "SELECT issue_event.issue, issue_event.n, issue_event.counts_at, issue_event.verb, issue_event.outcome,"
         " issue_event.target, issue_event.fields, person.name FROM issue_event"
         " JOIN issue ON issue.id = issue_event.issue LEFT JOIN person ON person.id = issue_event.person"
-        f" WHERE issue.bureau = $1 AND issue.id IN {one_of(2)} AND issue_event.n > issue.events - {EVENTS_MAX}"
+        f" WHERE issue.bureau = $1 AND issue.id {among(2)} AND issue_event.n > issue.events - {EVENTS_MAX}"
         " ORDER BY issue_event.issue, issue_event.n",
-        among,
+        args,
     ):
         events[row["issue"]].append(
             {
@@ -50,14 +50,14 @@ async def load(bureau: UUID, issues: list[UUID]) -> dict[UUID, bytes]:
     reports: dict[UUID, list[UUID]] = defaultdict(list)
     for row in await fetch(
         "SELECT issue, report FROM issue_link WHERE bureau = $1 AND undone_at IS NULL"
-        f" AND issue IN {one_of(2)} ORDER BY issue, linked_at, id",
-        among,
+        f" AND issue {among(2)} ORDER BY issue, linked_at, id",
+        args,
     ):
         reports[row["issue"]].append(row["report"])
     found = await fetch(
         f"SELECT {_COLUMNS}, unit.name AS lead_name FROM issue LEFT JOIN unit ON unit.id = issue.lead"
-        f" WHERE issue.bureau = $1 AND issue.id IN {one_of(2)}",
-        among,
+        f" WHERE issue.bureau = $1 AND issue.id {among(2)}",
+        args,
     )
     return {row["id"]: _body(row, events[row["id"]], reports[row["id"]]) for row in found}
 
@@ -78,20 +78,20 @@ def _value(name: str, value: Any) -> Any:
 
 async def scopes(bureau: UUID, issues: list[UUID]) -> dict[UUID, set[str]]:
     """The units at work on it, the enterprises that spoke of it, and those who wrote that down."""
-    among = [bureau, ids(issues)]
+    args = [bureau, ids(issues)]
     found: dict[UUID, set[str]] = {}
-    for row in await fetch(f"SELECT id, person, lead FROM issue WHERE bureau = $1 AND id IN {one_of(2)}", among):
+    for row in await fetch(f"SELECT id, person, lead FROM issue WHERE bureau = $1 AND id {among(2)}", args):
         found[row["id"]] = {f"person:{row['person']}"}
         if row["lead"] is not None:
             found[row["id"]].add(f"unit:{row['lead']}")
     for row in await fetch(
-        f"SELECT issue, unit FROM issue_unit WHERE bureau = $1 AND until IS NULL AND issue IN {one_of(2)}", among
+        f"SELECT issue, unit FROM issue_unit WHERE bureau = $1 AND until IS NULL AND issue {among(2)}", args
     ):
         found[row["issue"]].add(f"unit:{row['unit']}")
     for row in await fetch(
         "SELECT issue, enterprise, person FROM issue_link WHERE bureau = $1 AND undone_at IS NULL"
-        f" AND issue IN {one_of(2)}",
-        among,
+        f" AND issue {among(2)}",
+        args,
     ):
         found[row["issue"]].add(f"person:{row['person']}")
         if row["enterprise"] is not None:
@@ -103,7 +103,7 @@ async def lock(bureau: UUID, issues: list[UUID]) -> None:
     """Before a push applies anything to them."""
     if is_postgres():
         await fetch(
-            f"SELECT id FROM issue WHERE bureau = $1 AND id IN {one_of(2)} ORDER BY id FOR UPDATE",
+            f"SELECT id FROM issue WHERE bureau = $1 AND id {among(2)} ORDER BY id FOR UPDATE",
             [bureau, ids(issues)],
         )
 

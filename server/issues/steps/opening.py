@@ -18,7 +18,7 @@ from server.people.actor import Actor
 from server.reports.filed import FiledReport
 from server.settings import settings
 from server.worktime.actions import calendar_of
-from sync.bulk import ids, one_of
+from sync.bulk import among, ids
 from sync.feed import touch_many
 from sync.identity import named_id, new_id
 from sync.transaction import executemany, fetch, transaction
@@ -64,7 +64,7 @@ async def open_reports(actor: Actor, reports: Sequence[FiledReport]) -> list[UUI
     """Ids of the issues, in the order of the reports. What is open already stays as it is."""
     wanted = {issue_of(report.id): report for report in reports}
     async with transaction():
-        known = await fetch(f"SELECT id FROM issue WHERE id IN {one_of(1)}", [ids(wanted)])
+        known = await fetch(f"SELECT id FROM issue WHERE id {among(1)}", [ids(wanted)])
         fresh = {id: report for id, report in wanted.items() if id not in {UUID(str(row[0])) for row in known}}
         if fresh:
             await _write(actor, fresh)

@@ -13,7 +13,7 @@ from server.moment import today
 from server.paging import Page, check_limit, mark, read_mark
 from server.people.actor import Actor
 from server.refusals import refusal
-from sync.bulk import ids, one_of
+from sync.bulk import among, ids
 from sync.transaction import fetch
 
 
@@ -79,7 +79,7 @@ async def list_visits(actor: Actor, wanted: CalendarFilter, *, after: str, limit
 async def _companions(visits: list[UUID]) -> dict[UUID, list[str]]:
     found = await fetch(
         "SELECT visit_companion.visit, person.name FROM visit_companion JOIN person ON person.id = visit_companion.person"
-        f" WHERE visit_companion.visit IN {one_of(1)} ORDER BY person.name",
+        f" WHERE visit_companion.visit {among(1)} ORDER BY person.name",
         [ids(visits)],
     )
     names: dict[UUID, list[str]] = {}
