@@ -96,16 +96,8 @@ def twin(here: Place) -> Place:
 
 async def make_schema() -> None:
     from server.migrate import migrate
-    from server.piccolo_app import APP_CONFIG
 
-    with open(os.devnull, "w") as quiet:
-        out, sys.stdout = sys.stdout, quiet
-        try:
-            for table in APP_CONFIG.table_classes:
-                await table.create_table(if_not_exists=True)
-            await migrate()
-        finally:
-            sys.stdout = out
+    await migrate()
 
 
 @contextmanager

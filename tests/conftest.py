@@ -52,12 +52,9 @@ def schema() -> Any:
 
     async def build() -> None:
         from server.migrate import migrate
-        from server.piccolo_app import APP_CONFIG
         from sync.transaction import engine
 
         await engine().start()
-        for table in APP_CONFIG.table_classes:
-            await table.create_table(if_not_exists=True)
         await migrate()
         await engine().close()
 
