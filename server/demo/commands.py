@@ -126,12 +126,9 @@ def _show(made: Demo) -> None:
     out.print(
         f"{made.bureau}: {made.enterprises} 家企业 enterprises · {made.records} 份记录 records · {made.issues} 件事项 issues"
     )
-    rows = [
-        (f"{ROLE_WORDS[one.role]} {one.role}", one.login, one.one_time_password, one.name, one.unit)
-        for one in made.accounts
-    ]
+    rows = [(f"{ROLE_WORDS[one.role]} {one.role}", one.login, one.one_time_password, one.name) for one in made.accounts]
     title = "一次性密码,首次登录后须更改 / one-time passwords, to be changed at the first sign-in"
-    print_table(title, ["角色 role", "账号 login", "密码 password", "姓名 name", "单位 unit"], rows, "")
+    print_table(title, ["角色 role", "账号 login", "密码 password", "姓名 name"], rows, "")
     out.print("其他人的密码 / anybody else's password: qifang person list · qifang person password LOGIN", markup=False)
     login = made.enrolment.login
     out.print(f"\n手机注册 / enrol a phone ({login}): {made.enrolment.link}", markup=False)

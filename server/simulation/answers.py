@@ -30,7 +30,7 @@ _NAME = re.compile(r"\$\{\s*([^}\s]+)\s*\}")
 _Lists = Mapping[str, Sequence[Mapping[str, str]]]
 
 
-class Person:
+class Respondent:
     """Somebody who fills in one form again and again."""
 
     def __init__(self, compiled: CompiledForm, chance: Random, lists: _Lists) -> None:

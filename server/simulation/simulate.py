@@ -22,7 +22,7 @@ from msgspec import Struct
 from forms.definition import Form
 from forms.evaluate import Table, compile_form
 from server.settings import settings
-from server.simulation.answers import Person
+from server.simulation.answers import Respondent
 from sync.bulk import among, ids
 from sync.identity import new_id
 from sync.phone import Answered, Offline, Phone
@@ -151,7 +151,7 @@ class Worker:
         names = self.phone.rows("enterprise_name").items()
         lists = {"enterprises": Table({"name": str(id), "label": row["name"]} for id, row in names)}
         self.version = form["version"]
-        self.person = Person(compile_form(msgspec.convert(form["definition"], Form)), self.chance, lists)
+        self.respondent = Respondent(compile_form(msgspec.convert(form["definition"], Form)), self.chance, lists)
 
     async def work(self, seconds: float, on_progress: Callable[[float], None]) -> None:
         """Fills in and now and then synchronises, until so many seconds of its own time have passed."""
@@ -173,7 +173,7 @@ class Worker:
         now = self.phone.clock().astimezone(settings.timezone)
         record, firm = new_id(), self.chance.choice(self.firms)
         given = {"in_registry": "yes", "enterprise": str(firm), "visit_date": now.date().isoformat()}
-        answers = self.person.answer(now, given)
+        answers = self.respondent.answer(now, given)
         attachments = []
         if self.chance.random() < HAS_PHOTO:
             content = b"\xff\xd8\xff\xe0" + self.chance.randbytes(self.chance.randrange(*PHOTO_BYTES))

@@ -89,7 +89,7 @@ async def test_a_server_that_answers_differently_the_second_time_is_told() -> No
 @pytest.mark.parametrize("form_id", ["visit_record", "ops_monitor_q"])
 async def test_made_up_answers_fit_the_form_and_are_the_same_for_the_same_chance(donghu: Any, form_id: str) -> None:
     from server.questionnaires.tables import FormVersion
-    from server.simulation.answers import Person
+    from server.simulation.answers import Respondent
 
     await publish(donghu, form_id)
     row = (await FormVersion.objects().where(FormVersion.form_id == form_id))[0]
@@ -97,7 +97,7 @@ async def test_made_up_answers_fit_the_form_and_are_the_same_for_the_same_chance
     given = {"in_registry": "yes"} if form_id == "visit_record" else {}
     seen = set()
     for seed in range(25):
-        made = [Person(compiled, Random(seed), LISTS).answer(NOW, given) for _ in range(2)]
+        made = [Respondent(compiled, Random(seed), LISTS).answer(NOW, given) for _ in range(2)]
         assert made[0] == made[1]
         flaws = evaluate(compiled, made[0], now=NOW, lists=LISTS).flaws
         assert [flaw for flaw in flaws if flaw.level == "error"] == []
