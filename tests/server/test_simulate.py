@@ -67,7 +67,7 @@ async def test_a_record_that_is_not_on_the_server_is_told(offers: Any) -> None:
 
 async def test_a_server_that_answers_differently_the_second_time_is_told() -> None:
     """The line itself watches: here the answers alternate."""
-    from server.simulation.simulate import Line
+    from server.simulation.line import Line
 
     answers = iter(["applied", "held"])
 
