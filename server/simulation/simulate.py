@@ -65,6 +65,13 @@ class Outcome(Struct, kw_only=True):
     violations: list[str] = []
 
 
+class Left(Struct, frozen=True):
+    """What a simulation leaves on the server: its records stay, its devices should not."""
+
+    records: list[UUID]
+    devices: list[UUID]
+
+
 class Unable(Exception):
     """The bureau has nothing to simulate with."""
 
@@ -79,6 +86,7 @@ class Worker:
         self.address = address
         self.phone = self._phone(self.line)
         self.records: dict[UUID, Any] = {}
+        self.devices: list[UUID] = []
         self.photos = 0
 
     def _phone(self, line: httpx.AsyncBaseTransport) -> Phone:
@@ -88,7 +96,7 @@ class Worker:
     async def begin(self) -> None:
         """Enrols, and reads what a phone needs before it can work. A bad line may need several tries."""
         self.line.is_mended = True
-        await self.phone.enrol(self.offer.code, f"simulated {self.offer.login}")
+        self.devices.append((await self.phone.enrol(self.offer.code, "simulated")).device)
         await self.phone.pull()
         self.line.is_mended = False
         form = next((row for row in self.phone.rows("form").values() if row["form_id"] == FORM), None)
@@ -147,7 +155,7 @@ class Worker:
         """What is not as it should be on this phone, beside a fresh one of the same person."""
         await self.phone.pull()
         fresh = self._phone(self.line)
-        await fresh.enrol(self.offer.fresh_code, f"fresh {self.offer.login}")
+        self.devices.append((await fresh.enrol(self.offer.fresh_code, "simulated, fresh")).device)
         await fresh.pull()
         wrong = [*self.line.differing, *self._unanswered(), *self._different(fresh)]
         held = fresh.rows("record")
@@ -194,8 +202,8 @@ async def simulate(
     minutes: float,
     seed: int,
     on_progress: Callable[[float], None] = lambda seconds: None,
-) -> tuple[Outcome, list[UUID]]:
-    """The outcome, and the ids of all records that were sent; `stored_otherwise` looks for these on the server."""
+) -> tuple[Outcome, Left]:
+    """The outcome, and what to look for on the server (`stored_otherwise`) and to clear away."""
     begun = time.perf_counter()
     workers = [
         Worker(offer, inner, address, Random(f"{seed}/{number}"))  # noqa: S311 - a play, no secrets
@@ -215,7 +223,8 @@ async def simulate(
             await worker.close()
     outcome.seconds = round(time.perf_counter() - begun, 2)
     _count(outcome, workers)
-    return outcome, [record for worker in workers for record in worker.records]
+    records = [record for worker in workers for record in worker.records]
+    return outcome, Left(records, [device for worker in workers for device in worker.devices])
 
 
 def _count(outcome: Outcome, workers: Sequence[Worker]) -> None:

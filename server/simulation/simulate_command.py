@@ -9,7 +9,7 @@ import httpx
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from server.console import EXIT_REFUSED, bureau_option, console_actor, json_option, out, print_json, print_table, run
-from server.devices.actions import offer_enrolment
+from server.devices.actions import offer_enrolment, take_away
 from server.enterprises.tables import EnterpriseAssignment
 from server.people.roles import COMMISSIONER
 from server.people.tables import Person, RoleGrant
@@ -44,7 +44,8 @@ def simulate_phones(phones: int, minutes: float, seed: int, bureau: str, as_json
     """Let phones of existing commissioners work on bad lines, then check that nothing was lost, doubled or changed.
 
     \b
-    The server must be running. The records made are kept. Exit code 1 when something is not as it should be.
+    The server must be running. The records made are kept, the phones are revoked. Exit code 1 when something is not as it
+    should be.
     Example: qifang simulate --phones 20 --minutes 10 --seed 7
     """
     offers = run(lambda: offer_phones(bureau, phones))
@@ -57,7 +58,7 @@ def simulate_phones(phones: int, minutes: float, seed: int, bureau: str, as_json
         async def work() -> Outcome:
             limits = httpx.Limits(max_connections=min(phones, 200))
             async with httpx.AsyncHTTPTransport(limits=limits) as inner:
-                outcome, records = await simulate(
+                outcome, left = await simulate(
                     offers,
                     inner=inner,
                     address=settings.address,
@@ -65,7 +66,10 @@ def simulate_phones(phones: int, minutes: float, seed: int, bureau: str, as_json
                     seed=seed,
                     on_progress=lambda seconds: bar.advance(task, seconds),
                 )
-            await stored_otherwise(outcome, records)
+            await stored_otherwise(outcome, left.records)
+            actor = await console_actor(bureau)
+            for device in left.devices:
+                await take_away(actor, device)
             return outcome
 
         try:

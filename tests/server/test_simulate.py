@@ -46,14 +46,15 @@ async def test_what_phones_say_on_bad_lines_is_stored_once_and_comes_back_to_a_f
     from server.records.tables import Record
     from server.simulation.simulate import simulate, stored_otherwise
 
-    outcome, records = await simulate(offers, inner=app(), address="http://qifang.test", minutes=3, seed=4)
-    await stored_otherwise(outcome, records)
+    outcome, left = await simulate(offers, inner=app(), address="http://qifang.test", minutes=3, seed=4)
+    await stored_otherwise(outcome, left.records)
     assert outcome.violations == []
-    assert outcome.records == outcome.applied == len(records) == await Record.count()
+    assert outcome.records == outcome.applied == len(left.records) == await Record.count()
     assert outcome.records >= 3 * 3
     assert outcome.cuts > 0
     assert outcome.duplicates > 0
     assert outcome.photos > 0
+    assert len(set(left.devices)) == 6
 
 
 async def test_a_record_that_is_not_on_the_server_is_told(offers: Any) -> None:
