@@ -135,4 +135,4 @@ def test_a_campaign_counts_who_answered_by_visit_and_by_link(walker):
     filled = {slot["code"]: slot["via"] for slot in slots if slot["state"] == "filled"}
     assert filled == {"91360102MA35AB01XW": "visit", "91360102MA35AB028W": "link"}
     board = walker.api(f"/v1/campaigns/{campaign['id']}/rounds/1", "sun")
-    assert (board["targets"], board["filled"]) == (6, 2)
+    assert (board["rates"]["targets"], board["rates"]["filled"]) == (6, 2)

@@ -109,11 +109,7 @@ async def create_form_version(
 async def show_form(request: Request[Any, Any, Any], form_id: FromPath[str]) -> FormWithVersions:
     request.user.must("form.read")
     form = await find_form(request.user, form_id)
-    versions = (
-        await FormVersion.select(FormVersion.id, FormVersion.version, FormVersion.published_at)
-        .where((FormVersion.bureau == request.user.bureau) & (FormVersion.form_id == form_id))
-        .order_by(FormVersion.published_at, ascending=False)
-    )
+    versions = await FormVersion.versions_of(request.user.bureau, form_id)
     lines = [VersionLine(row["id"], row["version"], row["published_at"], row["id"] == form.current) for row in versions]
     return FormWithVersions(form.id, form.form_id, msgspec.json.decode(form.title), form.retired_at, lines)
 
@@ -121,7 +117,7 @@ async def show_form(request: Request[Any, Any, Any], form_id: FromPath[str]) -> 
 @get("/forms/{form_id:str}/versions/{version:str}")
 async def show_version(request: Request[Any, Any, Any], form_id: FromPath[str], version: FromPath[str]) -> VersionOut:
     found = await _version_for(request.user, form_id, version)
-    media = await FormMedia.select(FormMedia.name, FormMedia.sha256).where(FormMedia.form_version == found.id)
+    media = await FormMedia.beside(found.id)
     return VersionOut(
         id=found.id,
         form_id=found.form_id,
@@ -160,7 +156,7 @@ async def show_media(
     request: Request[Any, Any, Any], form_id: FromPath[str], version: FromPath[str], name: FromPath[str]
 ) -> Response[bytes]:
     found = await _version_for(request.user, form_id, version)
-    media = await FormMedia.objects().get((FormMedia.form_version == found.id) & (FormMedia.name == name))
+    media = await FormMedia.named(found.id, name)
     if media is None:
         raise refusal("form.media_unknown", name=name)
     return _download(media.content, mimetypes.guess_type(name)[0] or "application/octet-stream")

@@ -53,6 +53,13 @@ class FormVersion(Table, tablename="form_version"):
     published_by = UUID()
     retired_at = Timestamptz(null=True, default=None)
 
+    @classmethod
+    def versions_of(cls, bureau: Id, form_id: str) -> Any:
+        """What to choose from, the newest first, without the heavy columns."""
+        columns = (cls.id, cls.version, cls.published_at)
+        rows = cls.select(*columns).where((cls.bureau == bureau) & (cls.form_id == form_id))
+        return rows.order_by(cls.published_at, ascending=False)
+
 
 class FormMedia(Table, tablename="form_media"):
     """A file beside one version: pictures, sound, and the lists `select_one_from_file` reads."""
@@ -63,3 +70,12 @@ class FormMedia(Table, tablename="form_media"):
     name = Text()
     sha256 = Text()
     content = Bytea()
+
+    @classmethod
+    def beside(cls, version: Id) -> Any:
+        """Names and hashes of a version's files; the content is asked for one by one."""
+        return cls.select(cls.name, cls.sha256).where(cls.form_version == version)
+
+    @classmethod
+    def named(cls, version: Id, name: str) -> Any:
+        return cls.objects().get((cls.form_version == version) & (cls.name == name))

@@ -129,9 +129,7 @@ async def create_return(request: Request[Any, Any, Any], id: FromPath[UUID], dat
 
 
 async def _line_of(actor: Actor, id: UUID) -> RecordLine:
-    record = await Record.objects().get((Record.bureau == actor.bureau) & (Record.id == id))
-    assert record is not None
-    return _line(record)
+    return _line(await Record.just_written(actor, id))
 
 
 def _line(record: Record) -> RecordLine:

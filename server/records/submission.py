@@ -2,6 +2,7 @@
 
 The hot path of the product. Whatever the number of records, there is one statement for each table, one for each
 question asked of the database, and no ORM; what differs between phone, desk and link is only on whose behalf it happens.
+Longer than others because the whole path of a batch should be readable in one place.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID as Id
 
 from piccolo.columns import UUID, Boolean, Integer, SmallInt, Text, Timestamptz
 from piccolo.columns.combination import WhereRaw
@@ -52,6 +53,11 @@ class Record(Table, tablename="record"):
         """One's own, those about enterprises in one's care, and all of the bureau for those who oversee it."""
         own = cls.objects().where(cls.bureau == actor.bureau)
         return own if actor.is_bureau_wide("record.read") else own.where(reach_of(actor))
+
+    @classmethod
+    def just_written(cls, actor: Actor, id: Id) -> Any:
+        """For answering the action that wrote it; whoever may submit need not be one who may read."""
+        return cls.objects().get((cls.bureau == actor.bureau) & (cls.id == id))
 
 
 class RecordVersion(Table, tablename="record_version"):
