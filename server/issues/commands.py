@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import click
 
 from server.console import bureau_option, console_actor, json_option, out, print_json, print_table, run
@@ -9,6 +11,7 @@ from server.issues.actions import move_issue
 from server.issues.fields import Dispatch
 from server.issues.queue.detail import IssueOut, show_issue
 from server.issues.queue.listing import Queue, Wanted, list_queue
+from server.settings import settings
 
 
 @click.group()
@@ -98,5 +101,6 @@ def issue_dispatch(number: str, lead: str, co: tuple[str, ...], bureau: str, as_
         out.print(f"{shown.number} → {shown.lead}, due {_day(shown.next_due)} ({shown.next_clock})")
 
 
-def _day(moment: object) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}" if moment is not None else ""
+def _day(due: datetime | None) -> str:
+    """The last day of the limit, in the bureau's zone: a limit that ends at midnight ends with the day before."""
+    return "" if due is None else (due - timedelta(seconds=1)).astimezone(settings.timezone).date().isoformat()
