@@ -23,3 +23,17 @@ def new_id(unix_seconds: float | None = None) -> UUID:
 def named_id(*parts: object) -> UUID:
     """The one id of a natural key: the same parts give the same UUID everywhere."""
     return uuid5(NAMESPACE, "/".join(str(part) for part in parts))
+
+
+def kin_id(parent: UUID, *parts: object) -> UUID:
+    """The one id of something that belongs to `parent`: the same parts give the same id everywhere, and it sorts beside
+    a parent that sorts by time.
+
+    A UUIDv8 (RFC 9562) with the parent's first 48 bits before a hash. What is written together then lies together in
+    every index; ids that are all hash touch a page each, and one push of visit records writes two thousand pages.
+    """
+    hashed = uuid5(parent, "/".join(str(part) for part in parts))
+    if parent.version not in (7, 8):
+        return hashed
+    value = parent.int >> 80 << 80 | hashed.int & ((1 << 80) - 1)
+    return UUID(int=value & ~(0xF << 76) | 0x8 << 76)

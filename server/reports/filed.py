@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from forms.definition import Form
 from forms.entities import EntityChange, extract
 from server.audit.actions import record_event
 from server.enterprises.tables import Enterprise
@@ -17,7 +18,7 @@ from server.people.actor import Actor, system_of
 from server.records.submission import SubmittedRecord
 from sync.bulk import among, ids
 from sync.feed import touch_many
-from sync.identity import named_id
+from sync.identity import kin_id
 from sync.transaction import executemany, fetch, is_postgres
 
 KIND = "report"
@@ -67,7 +68,7 @@ def on_filed(follower: Follower) -> None:
 async def file_reports(actor: Actor, submitted: list[SubmittedRecord]) -> list[FiledReport]:
     """Follows records. A report exists once: rows of an amended record that were filed before keep their first words."""
     reports = [
-        _report_of(record, change)
+        _report_of(record, change, has_own_ids=_has_own_ids(evaluation.compiled.form))
         for record in submitted
         if (evaluation := record.judgement.evaluation) is not None and evaluation.compiled.form.entities
         for change in extract(evaluation, str(record.id))
@@ -96,10 +97,16 @@ async def store_reports(actor: Actor, reports: Sequence[FiledReport]) -> None:
         await follower(system_of(actor.bureau), list(reports))
 
 
-def _report_of(record: SubmittedRecord, change: EntityChange) -> FiledReport:
+def _has_own_ids(form: Form) -> bool:
+    """Whether the form itself says what the ids of its reports are."""
+    return any(one.dataset == DATASET and one.entity_id is not None for one in form.entities)
+
+
+def _report_of(record: SubmittedRecord, change: EntityChange, *, has_own_ids: bool) -> FiledReport:
     said = change.properties
+    own = _uuid(change.entity_id) if has_own_ids else None
     return FiledReport(
-        id=_id_of(change.entity_id, record.id),
+        id=own or kin_id(record.id, DATASET, change.entity_id),
         bureau=record.bureau,
         record=record.id,
         enterprise=_uuid(said.get("enterprise", "")) or record.enterprise,
@@ -121,11 +128,6 @@ def _report_of(record: SubmittedRecord, change: EntityChange) -> FiledReport:
         reported_at=record.received_at,
         collected_at=record.collected_at,
     )
-
-
-def _id_of(text: str, record: UUID) -> UUID:
-    """A form may give its entities ids of its own making; one that is no UUID gets the one that belongs to it."""
-    return _uuid(text) or named_id(DATASET, record, text)
 
 
 def _uuid(text: str) -> UUID | None:

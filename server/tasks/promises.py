@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from server.tasks.tables import NEXT_CONTACT, NO_DAY, PROMISE
-from sync.identity import named_id
+from sync.identity import kin_id
 
 FORM_ID = "visit_record"
 PROMISES, WHAT, BY_WHEN = "promises", "promise", "promise_due"
@@ -37,12 +37,12 @@ def promises_in(record: UUID, answers: Mapping[str, Any]) -> list[Promise]:
         if isinstance(what, str) and what.strip():
             key = row.get("_id") or place
             found.append(
-                Promise(named_id("task", record, key), PROMISE, what.strip(), _day(row.get(BY_WHEN)) or NO_DAY)
+                Promise(kin_id(record, "task", key), PROMISE, what.strip(), _day(row.get(BY_WHEN)) or NO_DAY)
             )
     closing = answers.get(NEXT_VISIT[0])
     again = _day(closing.get(NEXT_VISIT[1])) if isinstance(closing, dict) else None
     if again is not None:
-        found.append(Promise(named_id("task", record, NEXT_VISIT[1]), NEXT_CONTACT, NEXT_CONTACT_TITLE, again))
+        found.append(Promise(kin_id(record, "task", NEXT_VISIT[1]), NEXT_CONTACT, NEXT_CONTACT_TITLE, again))
     return found
 
 

@@ -19,7 +19,7 @@ from server.records.submission import SubmittedRecord
 from server.settings import settings
 from server.visits.actions import KIND
 from server.visits.tables import CANCELLED, CHANNELS, DONE, PLANNED, Visit
-from sync.identity import named_id
+from sync.identity import kin_id, named_id
 from sync.transaction import executemany, transaction
 
 FORM_ID = "visit_record"
@@ -63,7 +63,7 @@ async def follow_withdrawal(system: Actor, record: UUID) -> None:
     """Follower of records taken back: the visit is planned again, or, if only the record spoke of it, did not take place."""
     visit = await Visit.objects().get((Visit.bureau == system.bureau) & (Visit.record == record))
     if visit is not None:
-        nobody_planned = visit.id == named_id("visit", record)
+        nobody_planned = visit.id == kin_id(record, "visit")
         visit.state, visit.reason = (CANCELLED, WITHDRAWN) if nobody_planned else (PLANNED, "")
         visit.record, visit.updated_at = None, now()
         await visit.save()
@@ -108,7 +108,7 @@ def _take_place(bureau: UUID, record: SubmittedRecord, waiting: list[Visit], tak
         own = record.visit if record.visit is not None and record.visit not in taken else None
         taken.update([own] if own else [])
         visit = Visit(
-            id=own or named_id("visit", record.id),
+            id=own or kin_id(record.id, "visit"),
             bureau=bureau,
             enterprise=record.enterprise,
             person=record.person,

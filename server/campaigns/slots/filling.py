@@ -42,6 +42,8 @@ WAYS = {"link": LINK, "desk": DESK}
 
 async def follow_records(system: Actor, records: list[SubmittedRecord]) -> None:
     """Follower of submitted and amended records, in their transaction. Most records concern no round: two questions tell."""
+    if all(record.enterprise is None for record in records):
+        return
     rounds = await _rounds(system.bureau, {record.form_id for record in records})
     if not rounds:
         return

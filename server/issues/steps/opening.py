@@ -20,7 +20,7 @@ from server.settings import settings
 from server.worktime.actions import calendar_of
 from sync.bulk import among, ids
 from sync.feed import touch_many
-from sync.identity import named_id, new_id
+from sync.identity import kin_id, new_id
 from sync.transaction import executemany, fetch, transaction
 
 KIND = "issue"
@@ -57,7 +57,7 @@ def insert_into(table: str, columns: Sequence[str]) -> str:
 
 def issue_of(report: UUID) -> UUID:
     """The issue a report opens has an id of its own making, so that opening it twice opens it once."""
-    return named_id(KIND, report)
+    return kin_id(report, KIND)
 
 
 async def open_reports(actor: Actor, reports: Sequence[FiledReport]) -> list[UUID]:
