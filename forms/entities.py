@@ -13,6 +13,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from msgspec import Struct
 
 from forms.definition import EntityDeclaration, Expression
+from forms.engine.frames import Frame
 from forms.evaluate import Evaluation
 from forms.instance import EntityBlock, write_value
 
@@ -44,13 +45,13 @@ def extract(evaluation: Evaluation, record_id: str, blocks: Sequence[EntityBlock
     The same record gives the same ids each time: UUIDv5 of the record's id, the list and the row's `_id` or its index.
     """
     sent = {(block.dataset, block.rows): block for block in blocks}
-    relevant = evaluation.relevant
     found: list[EntityChange] = []
     for declaration in evaluation.compiled.form.entities:
         for place, rows, answers in _rows(declaration, evaluation.answers):
-            if place and not _applies(place, relevant):
+            frame = evaluation.frame_of(declaration.repeat, rows)
+            if frame is None:
                 continue
-            made = _Maker(evaluation, declaration, place, rows, relevant)
+            made = _Maker(evaluation, declaration, place, rows, frame)
             change = made.change(record_id, answers, sent.get((declaration.dataset, rows)))
             if change is not None:
                 found.append(change)
@@ -75,11 +76,6 @@ def _rows(declaration: EntityDeclaration, answers: Any) -> Iterator[tuple[str, t
             yield place, rows, inside
 
 
-def _applies(place: str, relevant: set[str]) -> bool:
-    """A row applies when its repeat does; `relevant` names repeats without the number of the row."""
-    return place.rpartition("[")[0] in relevant or place in relevant
-
-
 class _Maker:
     """One declaration at one place."""
 
@@ -89,13 +85,13 @@ class _Maker:
         declaration: EntityDeclaration,
         place: str,
         rows: tuple[int, ...],
-        relevant: set[str],
+        frame: Frame,
     ) -> None:
         self.evaluation = evaluation
         self.declaration = declaration
         self.place = place
         self.rows = rows
-        self.relevant = relevant
+        self.frame = frame
 
     def change(self, record_id: str, answers: Mapping[str, Any], block: EntityBlock | None) -> EntityChange | None:
         action = self._action()
@@ -144,8 +140,7 @@ class _Maker:
         found: dict[str, str] = {}
         inside = len(self.declaration.repeat)
         for name, path in self.declaration.properties.items():
-            place = ".".join((*((self.place,) if self.place else ()), *path[inside:]))
-            if place not in self.relevant:
+            if not self.frame.applies(path):
                 continue
             value: Any = answers
             for part in path[inside:]:

@@ -64,6 +64,21 @@ class Evaluation:
                 waiting.extend(frame.rows.get(step.slot, ()))
         return found
 
+    def frame_of(self, repeat: ItemPath, rows: tuple[int, ...]) -> Frame | None:
+        """The frame of one row, by the number from 0 in each repeat on the way; None when it is not there or does not apply."""
+        frame, numbers = self.frame, iter(rows)
+        for length in range(1, len(repeat) + 1):
+            step = frame.shape.by_path.get(repeat[:length])
+            if step is None or not frame.applies(step.path):
+                return None
+            if step.rows is not None:
+                number = next(numbers, -1)
+                inside = frame.rows[step.slot]
+                if not 0 <= number < len(inside):
+                    return None
+                frame = inside[number]
+        return frame
+
     def value_of(self, expression: Expression, path: str = "") -> Any:
         """The value of an expression that stands at `path` (`issues[2]`, `issues[2].title`, empty for the form).
 

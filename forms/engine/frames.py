@@ -159,6 +159,11 @@ class Frame:
             rows.append(Frame(step.rows, row, self, at))
         return rows
 
+    def applies(self, path: ItemPath) -> bool:
+        """Whether an item of this very frame is there and relevant, once it is settled."""
+        step = self.shape.by_path.get(path)
+        return step is not None and self.values[step.slot] is not IRRELEVANT and self.values[step.slot] is not False
+
     def place(self, step: Step) -> str:
         """The path of one answer as people and flaws name it: `visitors[2].name`, rows from 1."""
         name = ".".join(step.path[len(self.shape.path) :])
