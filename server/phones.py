@@ -12,6 +12,7 @@ from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
 
 from server.door import read_with
+from server.refusals import refusal
 from sync import devices
 from sync.devices import DeviceContext
 from sync.pull import hello, pull
@@ -57,7 +58,14 @@ class ChangeSchema(OpenAPISchemaPlugin):
 # The library reads the envelope itself: it mends half a pair of UTF-16 that a browser may send, which would stop a phone for ever.
 read_with(PushRequest, decode_push)
 
-PhoneRequest = Request[Any, DeviceContext, Any]
+PhoneRequest = Request[Any, DeviceContext | None, Any]
+
+
+def phone_of(request: PhoneRequest) -> DeviceContext:
+    """Raises `device.required` for somebody signed in at a desk."""
+    if request.auth is None:
+        raise refusal("device.required")
+    return request.auth
 
 
 @post("/enrol", status_code=200, exclude_from_auth=True)
@@ -67,17 +75,17 @@ async def post_enrol(data: JSONBody[EnrolRequest]) -> EnrolResponse:
 
 @post("/push", status_code=200)
 async def post_push(request: PhoneRequest, data: JSONBody[PushRequest]) -> PushResponse:
-    return await push(request.auth, data)
+    return await push(phone_of(request), data)
 
 
 @post("/pull", status_code=200)
 async def post_pull(request: PhoneRequest, data: JSONBody[PullRequest]) -> PullResponse:
-    return await pull(request.auth, data)
+    return await pull(phone_of(request), data)
 
 
 @get("/hello")
 async def get_hello(request: PhoneRequest) -> HelloResponse:
-    return await hello(request.auth)
+    return await hello(phone_of(request))
 
 
 router = Router("/sync/v1", route_handlers=[post_enrol, post_push, post_pull, get_hello], tags=["phones"])

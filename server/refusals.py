@@ -88,6 +88,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "person.exists": (409, "账号已存在:{login}", "This login is taken: {login}"),
     "role.unknown": (422, "没有这个角色:{role}。可选:{roles}", "No such role: {role}. Roles: {roles}"),
     "device.unknown": (404, "没有这台设备", "No such device"),
+    "device.required": (
+        403,
+        "这个地址只供已登记的手机使用;电脑请用 /v1 下的地址",
+        "Only an enrolled phone may ask here; at a desk use the addresses under /v1",
+    ),
     # feedback
     "feedback.id_taken": (409, "编号已被使用,请换一个", "This id is taken; make a new one"),
     # keeping

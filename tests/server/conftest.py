@@ -64,23 +64,33 @@ def knock(token: str = "") -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://qifang.test", headers=headers)
 
 
-@pytest.fixture
-async def donghu(product: None) -> AsyncIterator[Cast]:
+async def found(code: str, name: str, region: str) -> Cast:
+    """A bureau with its units and everybody signed in."""
     from server.people.actions import NewPerson, NewUnit, add_person, add_unit, found_bureau
     from server.people.tables import Person
     from server.sessions.actions import open_session_of
 
-    system = await found_bureau("donghu", "东湖区中小企业服务局", "360102")
-    for code, name, kind in UNITS:
-        await add_unit(system, NewUnit(code=code, name=name, kind=kind))
+    system = await found_bureau(code, name, region)
+    for unit, unit_name, kind in UNITS:
+        await add_unit(system, NewUnit(code=unit, name=unit_name, kind=kind))
     members = {}
-    for login, name, unit, roles in CAST:
-        added = await add_person(system, NewPerson(login=login, name=name, unit=unit, roles=tuple(roles)))
+    for login, person, unit, roles in CAST:
+        at = code if unit == "donghu" else unit
+        added = await add_person(system, NewPerson(login=login, name=person, unit=at, roles=tuple(roles)))
         token = await open_session_of(system.bureau, added.id)
         members[login] = Member(added.id, system.bureau, login, knock(token))
     await Person.update({Person.must_change_password: False}, force=True)
-    cast = Cast(system.bureau, system, members, knock())
-    yield cast
-    for member in members.values():
+    return Cast(system.bureau, system, members, knock())
+
+
+async def go_home(cast: Cast) -> None:
+    for member in cast.members.values():
         await member.client.aclose()
     await cast.door.aclose()
+
+
+@pytest.fixture
+async def donghu(product: None) -> AsyncIterator[Cast]:
+    cast = await found("donghu", "东湖区中小企业服务局", "360102")
+    yield cast
+    await go_home(cast)

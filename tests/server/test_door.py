@@ -79,3 +79,9 @@ async def test_long_json_answers_are_packed_with_what_the_client_takes(donghu, e
     answer = await donghu.door.get("/schema/openapi.json", headers={"Accept-Encoding": encoding})
     assert answer.headers["content-encoding"] == encoding
     assert answer.json()["info"]["title"] == "Qifang 企访"
+
+
+async def test_a_desk_session_is_told_that_phones_have_addresses_of_their_own(donghu):
+    for asked in (donghu.zhou.client.get("/sync/v1/hello"), donghu.zhou.client.post("/sync/v1/pull", json={})):
+        answer = await asked
+        assert (answer.status_code, answer.json()["code"]) == (403, "device.required")
