@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -136,3 +137,31 @@ def test_a_campaign_counts_who_answered_by_visit_and_by_link(walker):
     assert filled == {"91360102MA35AB01XW": "visit", "91360102MA35AB028W": "link"}
     board = walker.api(f"/v1/campaigns/{campaign['id']}/rounds/1", "sun")
     assert (board["rates"]["targets"], board["rates"]["filled"]) == (6, 2)
+
+
+def test_a_backup_restores_into_another_database_with_a_new_epoch(walker, tmp_path):
+    """From SQLite or PostgreSQL into SQLite: a bureau may move either way."""
+    if not walker.api("/v1/records", "sun")["items"]:
+        pytest.skip("the walk did not run before")
+    archive = tmp_path / "backup.tar.gz"
+    told = msgspec.json.decode(walker.run(f"qifang backup {archive} --json"))
+    restored = Walker(
+        walker.environment | {"QIFANG_DATA": str(tmp_path / "data"), "QIFANG_DATABASE": ""}, walker.folder
+    )
+    elsewhere = f"sqlite:///{tmp_path / 'data' / 'qifang.db'}"
+
+    assert told["rows"]["record"] >= 1
+    assert msgspec.json.decode(restored.run(f"qifang restore {archive} --json"))["rows"] == told["rows"]
+    findings = msgspec.json.decode(restored.run("qifang doctor --json"))
+    assert [finding for finding in findings if finding["state"] == "fail"] == []
+    assert [path.name for path in (tmp_path / "data").glob("files/*/*")], "the photo came along"
+    with sqlite3.connect(elsewhere.removeprefix("sqlite:///")) as database:
+        after = database.execute("SELECT epoch FROM sync_head").fetchone()[0]
+        assert database.execute("SELECT count(*) FROM record").fetchone()[0] == told["rows"]["record"]
+    before = walker.run(f"tar -xzOf {archive} tables/sync_head.ndjson")
+    assert after not in before
+    refused = subprocess.run(
+        ["qifang", "restore", str(archive)], env=restored.environment, capture_output=True, text=True, timeout=60
+    )
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("backup.not_empty")
