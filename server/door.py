@@ -9,7 +9,6 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -26,13 +25,12 @@ from server.refusals import refusal
 from server.sessions.tables import AnsweredRequest
 from server.settings import settings
 from sync.identity import named_id, new_id
-from sync.refusal import Refusal
-from sync.transaction import transaction
+from sync.refusal import Refusal, busy
+from sync.transaction import is_busy, retrying, transaction
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
-ANSWERS_KEPT = timedelta(days=1)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -170,6 +168,8 @@ def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Respon
 
 
 def on_bug(_: Request[Any, Any, Any], error: Exception) -> Response[ProblemDetails]:
+    if is_busy(error):
+        return problem(busy())
     log.error("bug", request_id=request_id.get(), exc_info=error)
     content = ProblemDetails(
         type="/docs/refusals#bug",
@@ -184,31 +184,28 @@ def on_bug(_: Request[Any, Any, Any], error: Exception) -> Response[ProblemDetai
 
 async def once(request: Request[Any, Any, Any], actor: Actor, work: Callable[[], Awaitable[T]]) -> T | Response[bytes]:
     """A desk write that may be sent twice. With an `Idempotency-Key` the first answer is kept in the same transaction as the
-    effect and given again for a day; the same key with another request is `idempotency.reused`."""
+    effect and given again for a day; the same key with another request is `idempotency.reused`. What was refused left
+    nothing, so the key is free again. Two writes that block each other are one after the other: one is done again."""
     key = request.headers.get("idempotency-key")
-    if not key:
-        return await work()
-    body = await request.body()
-    digest = hashlib.sha256(b"\0".join([request.method.encode(), request.url.path.encode(), body])).hexdigest()
+    return await retrying(lambda: _kept_once(request, actor, key, work) if key else work())
+
+
+async def _kept_once(
+    request: Request[Any, Any, Any], actor: Actor, key: str, work: Callable[[], Awaitable[T]]
+) -> T | Response[bytes]:
+    asked = [request.method.encode(), request.url.path.encode(), request.url.query.encode(), await request.body()]
+    digest = hashlib.sha256(b"\0".join(asked)).hexdigest()
     row_id = named_id("idempotency", actor.bureau, actor.person, key)
     async with transaction():
-        known = await AnsweredRequest.objects().get(AnsweredRequest.id == row_id)
-        if known is not None and known.created_at > now() - ANSWERS_KEPT:
-            if known.request_hash != digest:
+        if not await AnsweredRequest.claim(actor, row_id, digest, now()):
+            known = await AnsweredRequest.objects().get(AnsweredRequest.id == row_id)
+            if known is None or known.request_hash != digest:
                 raise refusal("idempotency.reused")
             return Response(known.body.encode(), status_code=known.status, media_type="application/json")
         result = await work()
-        status = request.route_handler.status_code  # type: ignore[attr-defined]
-        answer = AnsweredRequest(
-            id=row_id,
-            bureau=actor.bureau,
-            person=actor.person,
-            request_hash=digest,
-            status=status,
-            body=msgspec.json.encode(result).decode(),
-            created_at=now(),
-        )
-        if known is not None:
-            await AnsweredRequest.delete().where(AnsweredRequest.id == row_id)
-        await answer.save()
+        answer = {
+            AnsweredRequest.status: request.route_handler.status_code,  # type: ignore[attr-defined]
+            AnsweredRequest.body: msgspec.json.encode(result).decode(),
+        }
+        await AnsweredRequest.update(answer).where(AnsweredRequest.id == row_id)
     return result

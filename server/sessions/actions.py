@@ -16,7 +16,7 @@ from server.people.actions import load_actor
 from server.people.actor import Actor
 from server.people.tables import Bureau, Person
 from server.refusals import refusal
-from server.sessions.tables import AnsweredRequest, Session
+from server.sessions.tables import ANSWERS_KEPT, AnsweredRequest, Session
 from server.settings import settings
 from sync.identity import new_id
 from sync.transaction import transaction
@@ -128,14 +128,13 @@ async def _find_person(bureau_code: str, login: str) -> Person | None:
 
 
 async def _count_failure(person: Person) -> None:
-    failures = person.failures + 1
-    locked = now() + timedelta(minutes=settings.login_lock_minutes) if failures >= settings.login_failures_max else None
-    await Person.update({Person.failures: 0 if locked else failures, Person.locked_until: locked}).where(
-        Person.id == person.id
-    )
-
-
-ANSWERS_KEPT = timedelta(days=1)
+    """Counted by the database, so that guesses sent at the same time are each counted."""
+    async with transaction():
+        await Person.update({Person.failures: Person.failures + 1}).where(Person.id == person.id)
+        row = await Person.select(Person.failures).where(Person.id == person.id).first()
+        if row is not None and row["failures"] >= settings.login_failures_max:
+            locked = now() + timedelta(minutes=settings.login_lock_minutes)
+            await Person.update({Person.failures: 0, Person.locked_until: locked}).where(Person.id == person.id)
 
 
 async def forget_old_rows() -> None:

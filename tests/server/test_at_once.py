@@ -1,0 +1,76 @@
+"""What happens when two do something at the same time: nobody is told of a bug, and it happens once."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from server.people.tables import Person, Unit
+from sync.transaction import fetch, is_postgres, transaction
+from tests.server.conftest import PASSWORD
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_desk_write_sent_twice_at_the_same_time_acts_once_and_is_answered_twice(donghu):
+    body, headers = {"code": "tax", "name": "区税务局"}, {"Idempotency-Key": "k-1"}
+    answers = await asyncio.gather(
+        *(donghu.chen.client.post("/v1/units", json=body, headers=headers) for _ in range(4))
+    )
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert len({answer.text for answer in answers}) == 1
+    assert await Unit.count().where(Unit.code == "tax") == 1
+
+
+async def test_a_refused_write_leaves_its_key_free(donghu):
+    headers = {"Idempotency-Key": "k-2"}
+    body = {"code": "tax", "name": "区税务局", "parent": "nowhere"}
+    refused = await donghu.chen.client.post("/v1/units", json=body, headers=headers)
+    assert refused.json()["code"] == "unit.unknown"
+    again = await donghu.chen.client.post("/v1/units", json=body | {"parent": "sme"}, headers=headers)
+    assert again.status_code == 201
+
+
+async def test_two_desk_writes_that_block_each_other_both_succeed(donghu):
+    """Each locks one unit and then the other's; a database that sees it gives one up, and that one is done again."""
+    if not is_postgres():
+        pytest.skip("SQLite has one writer, so two never wait crosswise")
+    from server.door import once
+
+    class Asked:
+        headers: dict[str, str] = {}
+
+    actor = await donghu.chen.actor()
+    first, second = [row["id"] for row in await Unit.select(Unit.id).where(Unit.bureau == donghu.bureau).limit(2)]
+    both = asyncio.Barrier(2)
+    tries: list[Any] = []
+
+    def crossing(one: Any, other: Any) -> Any:
+        async def work() -> str:
+            tries.append(one)
+            async with transaction():
+                await fetch("SELECT id FROM unit WHERE id = $1 FOR UPDATE", [one])
+                if len(tries) <= 2:
+                    await both.wait()
+                await fetch("SELECT id FROM unit WHERE id = $1 FOR UPDATE", [other])
+            return "done"
+
+        return work
+
+    works = [once(Asked(), actor, crossing(*pair)) for pair in ((first, second), (second, first))]  # type: ignore[arg-type]
+    assert await asyncio.gather(*works) == ["done", "done"]
+    assert len(tries) == 3
+
+
+async def test_wrong_passwords_sent_at_the_same_time_are_all_counted(donghu):
+    from server.passwords import hash_password
+    from server.settings import settings
+
+    await Person.update({Person.password_hash: await hash_password(PASSWORD)}).where(Person.login == "lin")
+    guesses = [
+        donghu.door.post("/v1/session", json={"login": "lin", "password": f"guess {n}"})
+        for n in range(settings.login_failures_max)
+    ]
+    await asyncio.gather(*guesses)
+    locked = await donghu.door.post("/v1/session", json={"login": "lin", "password": PASSWORD})
+    assert (locked.status_code, locked.json()["code"]) == (429, "session.locked")
