@@ -23,9 +23,11 @@ from server.issues.steps.opening import follow_reports
 from server.people import kinds as people_kinds
 from server.questionnaires import kinds as questionnaire_kinds
 from server.records import phones as record_operations
+from server.records.actions import follow_enterprise_merge as follow_records_of_merged
 from server.records.actions import may_see_record, on_withdrawn
 from server.records.submission import on_submitted
 from server.reports import kinds as report_kinds
+from server.reports.actions import follow_enterprise_merge as follow_reports_of_merged
 from server.reports.filed import follow_records, on_filed
 from server.routing import kinds as routing_kinds
 from server.settings import read_secret, settings
@@ -69,6 +71,8 @@ def connect() -> None:
     on_withdrawn(task_actions.follow_withdrawal)
     on_withdrawn(visit_following.follow_withdrawal)
     on_withdrawn(filling.follow_withdrawal)
+    follow_merge(follow_records_of_merged)
+    follow_merge(follow_reports_of_merged)
     follow_merge(follow_issues_of_merged)
     follow_merge(task_actions.follow_enterprise_merge)
     follow_merge(visit_following.follow_enterprise_merge)

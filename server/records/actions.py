@@ -30,7 +30,7 @@ from server.records.submission import (
 )
 from server.records.tables import AMENDED, APPROVED, RECEIVED, RETURNED, WITHDRAWN, Record, RecordVersion
 from server.refusals import refusal
-from sync.feed import touch
+from sync.feed import touch, touch_many
 from sync.operations import OperationContext
 from sync.refusal import Refusal
 from sync.scopes import scopes_of
@@ -213,6 +213,13 @@ def _locked() -> Any:
 def _must_be_open(record: Record) -> None:
     if record.state not in OPEN:
         raise refusal("record.closed", state=record.state)
+
+
+async def follow_enterprise_merge(system: Actor, old: UUID, into: UUID) -> None:
+    """Follower of a merge: what was recorded about the temporary firm is about the one it became."""
+    found = await Record.select(Record.id).where(Record.bureau == system.bureau, Record.enterprise == old)
+    await Record.update({Record.enterprise: into}).where(Record.bureau == system.bureau, Record.enterprise == old)
+    touch_many(system.bureau, KIND, [row["id"] for row in found])
 
 
 async def may_see_record(actor: Actor, record: UUID) -> bool:

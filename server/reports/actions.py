@@ -12,9 +12,9 @@ from server.enterprises.tables import Enterprise
 from server.moment import now
 from server.people.actor import Actor
 from server.refusals import refusal
-from server.reports.filed import FiledReport, store_reports
+from server.reports.filed import KIND, FiledReport, store_reports
 from server.reports.tables import Report, ReportContact
-from sync.feed import touch
+from sync.feed import touch, touch_many
 from sync.identity import new_id
 from sync.transaction import transaction
 
@@ -95,6 +95,19 @@ async def file_report(actor: Actor, new: NewReport) -> FiledReport:
             await contact.save()
             touch(actor.bureau, CONTACT_KIND, report.id)
     return report
+
+
+async def follow_enterprise_merge(system: Actor, old: UUID, into: UUID) -> None:
+    """Follower of a merge: what the temporary firm said was said by the one it became. The words stay as they were."""
+    found = await Report.select(Report.id).where(Report.bureau == system.bureau, Report.enterprise == old)
+    await Report.update({Report.enterprise: into}).where(Report.bureau == system.bureau, Report.enterprise == old)
+    moved = [row["id"] for row in found]
+    touch_many(system.bureau, KIND, moved)
+    if moved:
+        contacts = await ReportContact.select(ReportContact.id).where(
+            ReportContact.bureau == system.bureau, ReportContact.id.is_in(moved)
+        )
+        touch_many(system.bureau, CONTACT_KIND, [row["id"] for row in contacts])
 
 
 async def _may_see(actor: Actor, enterprise: UUID) -> bool:

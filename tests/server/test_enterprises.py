@@ -193,6 +193,17 @@ async def test_a_temporary_firm_is_merged_and_every_old_id_leads_to_the_kept_one
     assert coded.json()["code"] == "enterprise.merge_coded"
 
 
+@pytest.mark.parametrize("tier", ["", "专精特新"])
+async def test_a_merged_firm_stands_on_one_rung(donghu, tier):
+    from server.enterprises.tables import EnterpriseTier
+
+    old = await add(donghu.sun, credit_code="", tier="创新型")
+    kept = await add(donghu.sun, name="南昌鸿铭电子科技股份有限公司", tier=tier)
+    await donghu.sun.client.post(f"/v1/enterprises/{old['id']}/merge", json={"into": kept["id"]})
+    rungs = await EnterpriseTier.objects().where(EnterpriseTier.until.is_null())
+    assert [(str(row.enterprise), row.tier) for row in rungs] == [(kept["id"], kept["tier"] or old["tier"])]
+
+
 async def test_phones_get_dossiers_names_and_assignments_in_their_scopes(donghu):
     made = await add(donghu.sun, tier="专精特新", contact_name="王总")
     path = f"/v1/enterprises/{made['id']}"

@@ -213,3 +213,28 @@ async def test_a_record_travels_to_its_author_and_to_whoever_looks_after_the_ent
     body = msgspec.json.decode((await load(donghu.bureau, [id]))[id])
     assert (body["form"], body["version"], body["n"], body["answers"]) == ("pulse", "1", 1, {"who": "王"})
     assert await load(new_id(), [id]) == {}
+
+
+async def test_what_was_recorded_about_a_temporary_firm_goes_to_the_one_it_became(donghu, pulse, firm):
+    from server.enterprises.actions import NewEnterprise, add_enterprise
+    from server.enterprises.assignments.actions import assign_enterprise
+    from server.enterprises.credit_code import compose
+    from server.enterprises.merging.actions import merge_enterprises
+    from server.people.actions import NewPerson, add_person, load_actor
+    from server.records.phones import scopes
+    from server.records.tables import Record
+    from server.reports.actions import NewReport, file_report
+    from server.reports.tables import Report
+
+    known = NewEnterprise(name="东湖精工仪表", credit_code=compose("91360102", "MA35HM01"))
+    kept = (await add_enterprise(donghu.system, known)).id
+    feng = await add_person(donghu.system, NewPerson(login="feng", name="冯访", unit="bayi", roles=("commissioner",)))
+    await assign_enterprise(donghu.system, kept, feng.id)
+    record = UUID((await send(donghu.zhou, {"who": "王"}, enterprise=str(firm))).json()["id"])
+    told = NewReport(title="缺料", description="缺料", source="hotline", enterprise=firm, contact_name="王总")
+    report = await file_report(await donghu.sun.actor(), told)
+    await merge_enterprises(donghu.system, firm, kept)
+    assert await scopes(donghu.bureau, [record]) == {record: {f"person:{donghu.zhou.id}", f"enterprise:{kept}"}}
+    successor = await load_actor(donghu.bureau, feng.id)
+    assert [row.id for row in await Record.visible_to(successor)] == [record]
+    assert [row.id for row in await Report.visible_to(successor)] == [report.id]

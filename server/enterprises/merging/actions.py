@@ -50,11 +50,9 @@ async def merge_enterprises(actor: Actor, temporary: UUID, into: UUID) -> Enterp
             raise refusal("enterprise.merge_self")
         if old.credit_code:
             raise refusal("enterprise.merge_coded", credit_code=old.credit_code)
-        have = await flat(kept)
-        await store_values(
-            kept, {name: value for name, value in (await flat(old)).items() if value and not have.get(name)}
-        )
+        have, had = await flat(kept), await flat(old)
         await _move_rows(actor, old.id, kept.id)
+        await store_values(kept, {name: value for name, value in had.items() if value and not have.get(name)})
         await _move_assignments(actor, old.id, kept.id)
         await Enterprise.update({Enterprise.merged_into: kept.id}).where(
             Enterprise.bureau == actor.bureau, Enterprise.merged_into == old.id
@@ -70,12 +68,18 @@ async def merge_enterprises(actor: Actor, temporary: UUID, into: UUID) -> Enterp
 
 
 async def _move_rows(actor: Actor, old: UUID, kept: UUID) -> None:
-    """Contacts, rungs, honours and pools. A pool that holds both is left by the old one today."""
+    """Contacts, rungs, honours and pools. Where both stand on a rung or in a pool, the old one leaves it today."""
     contact, tier, honour, pool = EnterpriseContact, EnterpriseTier, EnterpriseHonour, EnterprisePool
     await contact.update({contact.enterprise: kept, contact.is_first: False}).where(
         contact.bureau == actor.bureau, contact.enterprise == old
     )
-    await tier.update({tier.enterprise: kept}).where(tier.bureau == actor.bureau, tier.enterprise == old)
+    rungs = await tier.objects().where(tier.bureau == actor.bureau, tier.enterprise.is_in([old, kept]))
+    stands = any(row.enterprise == kept and row.until is None for row in rungs)
+    for rung in (row for row in rungs if row.enterprise == old):
+        rung.enterprise = kept
+        if rung.until is None and stands:
+            rung.until = today()
+        await rung.save()
     await honour.update({honour.enterprise: kept}).where(honour.bureau == actor.bureau, honour.enterprise == old)
     rows = await pool.objects().where(pool.bureau == actor.bureau, pool.enterprise.is_in([old, kept]))
     held = {row.pool for row in rows if row.enterprise == kept and row.until is None}
