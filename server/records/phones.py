@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from sync.bulk import among, ids
 from sync.operations import Kind, Operation, OperationContext, Outcome, applied, operation, quarantine, register_kind
 from sync.refusal import Refusal
 from sync.scopes import person_scope
-from sync.transaction import fetch
+from sync.transaction import fetch, is_postgres
 
 
 class RecordBody(Struct, frozen=True, kw_only=True):
@@ -68,18 +69,23 @@ def _kept(refused: Refusal) -> Outcome:
     return quarantine(refused.code, refused.zh, refused.en, **refused.details)
 
 
-_SELECT = (
-    "SELECT record.id, record.form_id, form_version.version, record_version.n, record.enterprise, record.person,"
-    " record.origin, record.state, record.received_at, record.collected_at, record.errors, record.verifies,"
-    " record.review_reason, record_version.attachments, record_version.flaws, record_version.body FROM record"
-    " JOIN record_version ON record_version.id = record.current"
-    " JOIN form_version ON form_version.id = record.form_version"
-)
+@cache
+def _select() -> str:
+    """JSON columns come as bytes: they go into the answer as they are, and text would be decoded and encoded on the way."""
+    as_bytes = "convert_to({}, 'UTF8')" if is_postgres() else "CAST({} AS BLOB)"
+    columns = ", ".join(as_bytes.format(f"record_version.{name}") for name in ("attachments", "flaws", "body"))
+    return (
+        "SELECT record.id, record.form_id, form_version.version, record_version.n, record.enterprise, record.person,"
+        " record.origin, record.state, record.received_at, record.collected_at, record.errors, record.verifies,"
+        f" record.review_reason, {columns} FROM record"
+        " JOIN record_version ON record_version.id = record.current"
+        " JOIN form_version ON form_version.id = record.form_version"
+    )
 
 
 async def load(bureau: UUID, records: list[UUID]) -> dict[UUID, bytes]:
     """Raw SQL: pulls read a thousand rows at a time, and the answers travel in the sender's own bytes."""
-    found = await fetch(f"{_SELECT} WHERE record.bureau = $1 AND record.id {among(2)}", [bureau, ids(records)])
+    found = await fetch(f"{_select()} WHERE record.bureau = $1 AND record.id {among(2)}", [bureau, ids(records)])
     return {row[0]: _encode(row) for row in found}
 
 
@@ -102,9 +108,9 @@ def _encode(row: Any) -> bytes:
             errors=row[10],
             verifies=row[11],
             review_reason=row[12],
-            attachments=Raw(row[13].encode()),
-            flaws=Raw(row[14].encode()),
-            answers=Raw(row[15].encode()),
+            attachments=Raw(row[13]),
+            flaws=Raw(row[14]),
+            answers=Raw(row[15]),
         )
     )
 
