@@ -79,6 +79,7 @@ def create_app() -> Litestar:
     return Litestar(
         route_handlers=[health, *routes.routers()],
         request_class=door.StrictRequest,
+        before_request=door.refuse_null_characters,
         middleware=[DefineMiddleware(Authentication, exclude=["^/schema"])],
         exception_handlers={
             Refusal: door.on_refusal,

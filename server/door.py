@@ -66,13 +66,15 @@ class StrictRequest(Request[Any, Any, Any]):
             raise refusal("request.media_type")
         try:
             return decoder.decode(body)
-        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise refusal("request.malformed", reason=str(error)) from None
         except RecursionError:
             raise refusal("request.malformed", reason="nested too deeply") from None
 
 
 _cache: dict[Any, dict[str, Any]] = {}
+_NULL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""An escaped null character, not an escaped backslash followed by u0000."""
 
 
 class _Reader(Struct, frozen=True):
@@ -88,13 +90,35 @@ def read_with(annotation: Any, read: Callable[[bytes], Any]) -> None:
 
 def _decoders_of(annotation: Any) -> dict[str, Any]:
     if annotation not in _cache:
-        msgpack = msgspec.msgpack.Decoder(annotation)
+        decoder = msgspec.json.Decoder(annotation, strict=True)
+
+        def read(body: bytes) -> Any:
+            if rb"\u0000" in body and _NULL.search(body):
+                raise refusal("request.malformed", reason="a text holds a null character, which no database stores")
+            return decoder.decode(body)
+
+        packed = _Reader(lambda body: read(_json_of(body)))
         _cache[annotation] = {
-            "application/json": msgspec.json.Decoder(annotation, strict=True),
-            "application/msgpack": msgpack,
-            "application/x-msgpack": msgpack,
+            "application/json": _Reader(read),
+            "application/msgpack": packed,
+            "application/x-msgpack": packed,
         }
     return _cache[annotation]
+
+
+def _json_of(packed: bytes) -> bytes:
+    """MessagePack as the same JSON: what stays raw inside a body is JSON everywhere behind the door."""
+    value = msgspec.msgpack.decode(packed)
+    try:
+        return msgspec.json.encode(value)
+    except (TypeError, ValueError) as error:
+        raise refusal("request.malformed", reason=str(error)) from None
+
+
+def refuse_null_characters(request: Request[Any, Any, Any]) -> None:
+    """No name and no filter holds one; PostgreSQL cannot even be asked about it."""
+    if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+        raise refusal("request.malformed", reason="the address holds a null character")
 
 
 class Envelope:

@@ -23,10 +23,17 @@ from sync.wire import (
 
 _request = msgspec.json.Decoder(PushRequest)
 _HEX = rb"[0-9a-fA-F]"
-_SURROGATES = re.compile(
-    rb"(\\\\|\\u[dD][89abAB]" + _HEX * 2 + rb"\\u[dD][c-fC-F]" + _HEX * 2 + rb")|\\u[dD][89a-fA-F]" + _HEX * 2
+_NULL = rb"\u0000"
+_NO_TEXT = re.compile(
+    rb"(\\\\|\\u[dD][89abAB]"
+    + _HEX * 2
+    + rb"\\u[dD][c-fC-F]"
+    + _HEX * 2
+    + rb")|\\u(?:[dD][89a-fA-F]"
+    + _HEX * 2
+    + rb"|0000)"
 )
-"""An escaped backslash or a whole pair, which stay; or half a pair."""
+"""An escaped backslash or a whole pair, which stay; or half a pair, or a null character."""
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 TOO_LARGE = quarantine("operation.too_large", "单项操作过大", "A single operation is too large")
@@ -46,18 +53,22 @@ class Item(msgspec.Struct):
 def decode_push(body: bytes) -> PushRequest:
     """The envelope from the request's (decompressed) body; its operations are still raw.
 
-    JavaScript writes half a character (a lone surrogate) where a text was cut in the middle of one: it becomes U+FFFD,
-    or the phone could never send what comes behind it.
+    JavaScript writes half a character (a lone surrogate) where a text was cut in the middle of one, and no database
+    stores a null character: each becomes U+FFFD, or the phone could never send what comes behind it.
     """
     if len(body) > PUSH_BYTES_MAX:
         raise refusal.too_large(f"{PUSH_BYTES_MAX} bytes")
     try:
-        return _request.decode(body)
+        return _request.decode(_mended(body) if _NULL in body else body)
     except UNREADABLE as error:
         try:
-            return _request.decode(_SURROGATES.sub(lambda found: found[1] or rb"\ufffd", body))
+            return _request.decode(_mended(body))
         except UNREADABLE:
             raise refusal.malformed(path_of(error)) from error
+
+
+def _mended(body: bytes) -> bytes:
+    return _NO_TEXT.sub(lambda found: found[1] or rb"\ufffd", body)
 
 
 def read_items(request: PushRequest) -> list[Item]:

@@ -9,7 +9,7 @@ class Refusal(Exception):
     `code` is `noun.reason`; `status` is HTTP's; `details` travel to the client beside them.
     """
 
-    def __init__(self, code: str, status: int, zh: str, en: str, **details: Any) -> None:
+    def __init__(self, code: str, status: int, zh: str, en: str, /, **details: Any) -> None:
         super().__init__(f"{code}: {en}")
         self.code = code
         self.status = status

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, Response, Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from server.door import once
@@ -75,9 +75,9 @@ class Handover(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class NewMembership(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pool: str
+    pool: Annotated[str, Meta(min_length=1, max_length=200)]
     since: date | None = None
-    reason: str = ""
+    reason: Annotated[str, Meta(max_length=4000)] = ""
 
 
 def line(row: Enterprise) -> EnterpriseLine:

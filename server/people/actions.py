@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from server.audit.actions import record_event
 from server.moment import now
@@ -19,24 +20,29 @@ from sync.identity import new_id
 from sync.scopes import grant
 from sync.transaction import fetch, transaction
 
+Code = Annotated[str, Meta(pattern=r"^[\w.-]{1,64}\Z")]
+"""Of a unit. No slash: codes make up the path by which reach is measured."""
+Line = Annotated[str, Meta(max_length=200)]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+
 
 class NewUnit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    code: str
-    name: str
-    kind: str = "department"
+    code: Code
+    name: Name
+    kind: Line = "department"
     """department, street, agency or external."""
-    parent: str = ""
+    parent: Line = ""
     """Code of the unit above; empty for the root."""
-    contact: str = ""
+    contact: Line = ""
 
 
 class NewPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    login: str
-    name: str
-    unit: str
+    login: Name
+    name: Name
+    unit: Line
     """Code of the unit this person works in; roles reach over it and all below."""
     roles: tuple[str, ...]
-    phone: str = ""
+    phone: Line = ""
 
 
 class AddedPerson(Struct, frozen=True):

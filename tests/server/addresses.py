@@ -55,19 +55,20 @@ def addresses() -> tuple[Address, ...]:
     return tuple(sorted(found, key=str))
 
 
-def smallest(of: Any, ids: Any = str) -> Any:
-    """The least body that this type takes. `ids` gives a value for each field that holds a UUID, by the field's name."""
-    return _least(type_info(of), "", ids)
+def smallest(of: Any, ids: Any = str, *, every: bool = False) -> Any:
+    """The least body that this type takes, or one with every field there is. `ids` gives a value for each field that holds
+    a UUID, by the field's name."""
+    return _least(type_info(of), "", ids, every)
 
 
-def _least(kind: Any, name: str, ids: Any) -> Any:
+def _least(kind: Any, name: str, ids: Any, every: bool) -> Any:
     match kind:
         case inspect.StructType():
-            needed = [field for field in kind.fields if field.required or _is_id(field.type)]
-            return {field.encode_name: _least(field.type, field.name, ids) for field in needed}
+            needed = [field for field in kind.fields if every or field.required or _is_id(field.type)]
+            return {field.encode_name: _least(field.type, field.name, ids, every) for field in needed}
         case inspect.UnionType():
-            chosen = next((one for one in kind.types if isinstance(one, inspect.UUIDType)), kind.types[0])
-            return _least(chosen, name, ids)
+            chosen = next((one for one in kind.types if not isinstance(one, inspect.NoneType)), kind.types[0])
+            return _least(chosen, name, ids, every)
         case inspect.LiteralType() | inspect.EnumType():
             values = kind.values if isinstance(kind, inspect.LiteralType) else [one.value for one in kind.cls]
             return values[0]
@@ -82,7 +83,7 @@ def _least(kind: Any, name: str, ids: Any) -> Any:
         case inspect.DateTimeType():
             return f"{SINCE}T00:00:00Z"
         case inspect.ListType() | inspect.VarTupleType() | inspect.CollectionType():
-            return [_least(kind.item_type, name, ids)]
+            return [_least(kind.item_type, name, ids, every)]
         case inspect.BoolType() | inspect.FloatType() | inspect.DecimalType():
             return False if isinstance(kind, inspect.BoolType) else 1.5
         case _:  # any JSON
@@ -95,15 +96,15 @@ def _is_id(kind: Any) -> bool:
     return any(isinstance(one, inspect.UUIDType) for one in inner)
 
 
-def texts(value: Any, spoil: Any) -> list[Any]:
-    """The body once for each text in it, with `spoil` of that text in its place."""
-    return [_replaced(value, path, spoil) for path in _paths(value)]
+def spoilt(value: Any, spoil: Any, of: Any = (str, int)) -> list[Any]:
+    """The body once for each text and number in it, with `spoil` in its place."""
+    return [_replaced(value, path, spoil) for path in _paths(value, of)]
 
 
-def _paths(value: Any) -> list[tuple[Any, ...]]:
+def _paths(value: Any, of: Any) -> list[tuple[Any, ...]]:
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    deeper = [(key, *path) for key, inner in pairs for path in _paths(inner)]
-    return deeper + ([()] if isinstance(value, str) else [])
+    deeper = [(key, *path) for key, inner in pairs for path in _paths(inner, of)]
+    return deeper + ([()] if isinstance(value, of) else [])
 
 
 def _replaced(value: Any, path: tuple[Any, ...], spoil: Any) -> Any:

@@ -9,6 +9,9 @@ from server.people.actor import Actor
 from server.refusals import refusal
 from sync.transaction import execute
 
+ROUNDS_MAX = 32_767
+"""The highest number the column takes."""
+
 
 async def find_campaign(actor: Actor, campaign: UUID) -> Campaign:
     row: Campaign | None = await Campaign.visible_to(actor).where(Campaign.id == campaign).first()
@@ -19,7 +22,8 @@ async def find_campaign(actor: Actor, campaign: UUID) -> Campaign:
 
 async def find_round(actor: Actor, campaign: UUID, n: int) -> Round:
     await find_campaign(actor, campaign)
-    row = await Round.objects().get((Round.bureau == actor.bureau) & (Round.campaign == campaign) & (Round.n == n))
+    known = (Round.bureau == actor.bureau) & (Round.campaign == campaign) & (Round.n == n)
+    row = await Round.objects().get(known) if abs(n) <= ROUNDS_MAX else None
     if row is None:
         raise refusal("round.unknown", n=n)
     return row

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Annotated
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from server.audit.actions import record_event
 from server.enterprises.actions import reach_enterprise, touch_enterprise
@@ -18,11 +19,11 @@ from sync.transaction import fetch, transaction
 
 
 class NewHonour(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    title: str
+    title: Annotated[str, Meta(min_length=1, max_length=200)]
     since: date
     until: date | None = None
     """The last day it is good for."""
-    awarded_by: str = ""
+    awarded_by: Annotated[str, Meta(max_length=200)] = ""
 
 
 async def give_honour(actor: Actor, enterprise: UUID, new: NewHonour) -> EnterpriseHonour:

@@ -123,6 +123,8 @@ async def condition(actor: Actor, wanted: Wanted) -> Any:
         )
     if wanted.urgency:
         where &= Issue.urgency == wanted.urgency
+    if wanted.due_before is not None and (wanted.due_before.tzinfo is None or wanted.due_before.year < 1900):
+        raise refusal("issue.filter", field="due_before", value=wanted.due_before.isoformat())
     if wanted.due_before is not None or wanted.overdue:
         where &= Issue.next_due < min(wanted.due_before or NEVER, now() if wanted.overdue else NEVER)
     if wanted.mine:

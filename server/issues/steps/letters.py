@@ -6,9 +6,10 @@ from __future__ import annotations
 import csv
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from server.issues.tables import ResultLetter
 from server.refusals import refusal
@@ -18,9 +19,9 @@ SEED = Path(__file__).parent.parent / "seed" / "letters.csv"
 
 
 class Letter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    letter: str
-    zh: str
-    en: str = ""
+    letter: Annotated[str, Meta(min_length=1, max_length=4)]
+    zh: Annotated[str, Meta(min_length=1, max_length=200)]
+    en: Annotated[str, Meta(max_length=200)] = ""
 
 
 @cache
