@@ -316,6 +316,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "责任矩阵没有给出主办单位({why}),请指定 lead",
         "The routing matrix names no lead ({why_en}); name one in `lead`",
     ),
+    "issue.co_is_lead": (
+        422,
+        "事项 {number} 的主办单位不能作为自己的协办单位,请指定其他单位",
+        "The lead unit of issue {number} cannot help itself; name another unit",
+    ),
     "issue.policy": (422, "没有这个时限政策:{policy}", "There is no such policy: {policy}"),
     "issue.letter": (422, "没有结果等次 {letter},可选 {letters}", "There is no result letter {letter}; use {letters}"),
     "issue.letters": (

@@ -141,8 +141,11 @@ async def read_chain(bureau: UUID, *, after: int = 0, limit: int = 100) -> list[
 
 
 async def find_break(bureau: UUID) -> int | None:
-    """The number of the first row that does not follow from the one before; None for an unbroken chain."""
+    """The number of the first row that does not follow from the one before, or that is missing at the end; None for an
+    unbroken chain."""
     digest, last = "", 0
+    found = await fetch("SELECT n, digest FROM audit_head WHERE id = $1", [_uuid(bureau)])
+    head = found[0] if found else {"n": 0, "digest": ""}
     while rows := await read_chain(bureau, after=last, limit=1000):
         for row in rows:
             details = msgspec.json.encode(row.details, order="deterministic").decode()
@@ -152,4 +155,6 @@ async def find_break(bureau: UUID) -> int | None:
             if row.n != last + 1 or digest != row.digest:
                 return row.n
             last = row.n
-    return None
+            if last == head["n"] and digest != head["digest"]:
+                return last
+    return last + 1 if last < head["n"] else None

@@ -10,7 +10,7 @@ import msgspec
 
 from server.callbacks.answers import Answers, is_conclusive, missing, needs_redo
 from server.callbacks.tables import Callback
-from server.issues.actions import move_issue, reach_issue
+from server.issues.actions import hold_issue, move_issue, reach_issue
 from server.issues.fields import CallBack, Close
 from server.issues.states import STATES
 from server.issues.steps.joining import links_of
@@ -37,7 +37,7 @@ async def record_callback(
     if lacking:
         raise refusal("callback.incomplete", fields=lacking)
     async with transaction():
-        issue = await reach_issue(actor, named)
+        issue = await hold_issue(actor, named)  # of two callers at once the second knows what the first was told
         if issue.state not in (PENDING, ON_SITE):
             raise refusal("callback.not_due", number=issue.number, state=STATES[issue.state].zh)
         tried = await Callback.of_issue(issue.bureau, issue.id)

@@ -59,7 +59,7 @@ async def move_issue(
     rule = VERBS[verb]
     actor.must(rule.permission)
     async with transaction():
-        issue = await _locked(actor, named)
+        issue = await hold_issue(actor, named)
         await _must_be_theirs(actor, issue, rule)
         moment = now()
         step = Step(
@@ -82,8 +82,8 @@ async def move_issue(
     return issue
 
 
-async def _locked(actor: Actor, named: str | UUID) -> Issue:
-    """The row, held until the commit: two verbs at once are judged one after the other."""
+async def hold_issue(actor: Actor, named: str | UUID) -> Issue:
+    """`reach_issue` and hold the row until the commit: two verbs at once are judged one after the other."""
     issue = await reach_issue(actor, named)
     if is_postgres():
         await fetch("SELECT id FROM issue WHERE id = $1 FOR UPDATE", [issue.id])
@@ -129,6 +129,8 @@ async def _finish(step: Step, occurred: Occurred | None) -> None:
         issue.state = move.target
         issue.state_since = step.at
         issue.closed_at = None if STATES[move.target].is_open else (issue.closed_at or step.at)
+        if move.target != "MERGED" and find_move("decide_extension", move.target, "granted") is None:
+            issue.ext_requested = False  # nobody can decide it any more; a merge can be undone
     issue.updated_at = step.at
     await _set_dues(issue, [*step.timeline, event])
     await issue.save()

@@ -103,6 +103,7 @@ def _take_place(bureau: UUID, record: SubmittedRecord, waiting: list[Visit], tak
     visit = _visit_of(record, day, waiting)
     if visit is not None:
         waiting.remove(visit)
+        taken.add(visit.id)
     else:
         # The phone may name a visit whose plan has not come yet: then that is the one.
         own = record.visit if record.visit is not None and record.visit not in taken else None

@@ -2,12 +2,15 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from server.people.tables import Person, Unit
 from sync.transaction import fetch, is_postgres, transaction
 from tests.server.conftest import PASSWORD
+from tests.server.test_callbacks import WELL, hire, signed_off
+from tests.server.test_issues import do, filed, report
 
 pytestmark = pytest.mark.anyio
 
@@ -74,3 +77,13 @@ async def test_wrong_passwords_sent_at_the_same_time_are_all_counted(donghu):
     await asyncio.gather(*guesses)
     locked = await donghu.door.post("/v1/session", json={"login": "lin", "password": PASSWORD})
     assert (locked.status_code, locked.json()["code"]) == (429, "session.locked")
+
+
+async def test_two_reporters_called_at_the_same_time_close_the_issue(donghu):
+    into, gone = await filed(donghu, report(donghu, 1), report(donghu, 2))
+    await do(donghu.lin, gone, "merge", into=into, reason="同一问题")
+    await signed_off(donghu, into)
+    other = await hire(donghu, "kong", "donghu", "callback_officer")
+    callers = ((donghu.qian, 1), (other, 2))
+    await asyncio.gather(*(do(caller, into, "callbacks", **WELL, report=str(UUID(int=n))) for caller, n in callers))
+    assert (await donghu.lin.client.get(f"/v1/issues/{into}")).json()["state"] == "CLOSED"

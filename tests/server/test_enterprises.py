@@ -259,6 +259,16 @@ async def test_every_write_leaves_a_trace_without_personal_data(donghu):
     assert await find_break(donghu.bureau) is None
 
 
+async def test_a_trace_taken_away_at_the_end_is_noticed(donghu):
+    from server.audit.actions import find_break, read_chain
+    from server.audit.tables import AuditRow
+
+    await add(donghu.sun)
+    last = (await read_chain(donghu.bureau))[-1].n
+    await AuditRow.delete().where(AuditRow.n == last)
+    assert await find_break(donghu.bureau) == last
+
+
 async def test_the_tier_keeps_its_history(donghu):
     made = await add(donghu.sun, tier="创新型")
     path = f"/v1/enterprises/{made['id']}"

@@ -274,6 +274,35 @@ async def test_merged_issues_keep_every_reporter_and_can_be_parted_again(donghu)
     assert [link["person"] for link in kept["links"]] == [str(donghu.zhou.id)]
 
 
+async def test_an_issue_parted_from_one_that_was_merged_further_takes_its_reporter_along(donghu):
+    first, second, third = await filed(donghu, *(report(donghu, n) for n in (1, 2, 3)))
+    await do(donghu.lin, first, "merge", into=second, reason="同一问题")
+    await do(donghu.lin, second, "merge", into=third, reason="同一问题")
+    await do(donghu.lin, first, "merge-undoing", reason="不同银行")
+    kept = (await donghu.lin.client.get(f"/v1/issues/{third}")).json()
+    assert {link["report"] for link in kept["links"]} == {str(UUID(int=2)), str(UUID(int=3))}
+
+
+async def test_a_unit_cannot_be_asked_to_help_itself(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    await do(donghu.lin, number, "dispatch", lead="finance")
+    await do(donghu.he, number, "signature")
+    refused = await do(donghu.he, number, "co-request", 422, co=["finance"], words="请协办")
+    assert refused["code"] == "issue.co_is_lead"
+
+
+async def test_an_extension_nobody_decided_before_the_answer_is_asked_for_no_more(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    with at(FRIDAY):
+        await do(donghu.lin, number, "dispatch", lead="finance")
+        await do(donghu.he, number, "signature")
+        day = (FRIDAY + timedelta(days=20)).date().isoformat()
+        asked = await do(donghu.he, number, "extension-request", until=day, reason="等审批")
+        assert asked["ext_requested"]
+        replied = await do(donghu.he, number, "reply", letter="A", words="已办")
+    assert not replied["ext_requested"]
+
+
 async def test_a_commissioner_s_link_is_a_suggestion_until_the_dispatcher_confirms_it(donghu):
     numbers = await filed(donghu, report(donghu, 1), report(donghu, 2))
     suggested = await do(donghu.zhou, numbers[0], "links", report=str(UUID(int=2)))

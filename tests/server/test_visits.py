@@ -219,6 +219,21 @@ async def test_two_records_pushed_together_finish_two_plans(donghu):
     assert sorted(done) == sorted(plans)
 
 
+async def test_two_records_of_one_push_that_name_the_same_visit_are_two_visits(donghu):
+    (one,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    planned = (await plan(donghu.zhou, one, 0))["id"]
+    device = await phone(donghu, donghu.zhou)
+    records = [
+        submit(device, "visit_record", version, visit_answers(one, day(0)), enterprise=one, visit=planned)
+        for _ in range(2)
+    ]
+    await device.sync()
+    lines = await calendar(donghu.zhou, enterprise=str(one))
+    assert sorted(line["record"] for line in lines) == sorted(map(str, records))
+    assert next(line["record"] for line in lines if line["id"] == planned) == str(records[0])
+
+
 async def test_a_visit_cancelled_at_the_desk_took_place_all_the_same_if_the_phone_says_so(donghu):
     (one,) = await enterprises(donghu, 1)
     planned = await plan(donghu.zhou, one, 0)

@@ -102,7 +102,10 @@ async def decide_return(step: Step) -> None:
 async def ask_co(step: Step) -> None:
     known = await co_units(step.issue)
     units = await units_named(step.issue.bureau, step.fields.co)
-    await add_units(step, [(unit, "co") for unit in units.values() if unit not in known and unit != step.issue.lead])
+    asked = [unit for unit in units.values() if unit != step.issue.lead]
+    if not asked:
+        raise refusal("issue.co_is_lead", number=step.issue.number)
+    await add_units(step, [(unit, "co") for unit in asked if unit not in known])
 
 
 async def wait_for_enterprise(step: Step) -> None:

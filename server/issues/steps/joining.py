@@ -84,18 +84,23 @@ async def merge(step: Step) -> None:
 
 
 async def unmerge(step: Step) -> None:
-    """Back to the state before; the links that came along are undone, not deleted."""
+    """Back to the state before; the links that came along are undone, not deleted, as far as they were carried on."""
     issue = step.issue
     merged = step.last("merge")
     if merged is None or issue.merged_into is None:
         raise refusal("issue.not_merged")
-    await IssueLink.update({IssueLink.undone_at: step.at}).where(
-        IssueLink.bureau == issue.bureau,
-        IssueLink.issue == issue.merged_into,
-        IssueLink.via == issue.id,
-        IssueLink.undone_at.is_null(),
-    )
-    touch(issue.bureau, KIND, issue.merged_into)
+    carried, via, onward = {link.report for link in await links_of(issue.bureau, issue.id)}, issue.id, issue.merged_into
+    seen = {issue.id}
+    while onward is not None and onward not in seen:
+        seen.add(onward)
+        came = [link for link in await links_of(issue.bureau, onward) if link.via == via and link.report in carried]
+        for link in came:
+            link.undone_at = step.at
+            await link.save()
+        touch(issue.bureau, KIND, onward)
+        carried, via = {link.report for link in came}, onward
+        further = await find_issue(issue.bureau, onward)
+        onward = further.merged_into if further is not None else None
     issue.merged_into = None
     step.target = merged.source
 
