@@ -11,13 +11,13 @@ from msgspec import Meta, Raw, Struct
 from server.audit.actions import record_event
 from server.moment import now
 from server.people.actor import SYSTEM, Actor, system_of
+from server.records.judging import Judgement, judge
 from server.records.submission import (
     ATTACHMENTS_MAX,
     INSERT_VERSION,
     KIND,
     Attachment,
     Incoming,
-    Judgement,
     Moment,
     Submission,
     SubmittedRecord,
@@ -25,7 +25,6 @@ from server.records.submission import (
     body_cell,
     collected_at,
     follow,
-    judge,
     submit_records,
 )
 from server.records.tables import AMENDED, APPROVED, RECEIVED, RETURNED, WITHDRAWN, Record, RecordVersion

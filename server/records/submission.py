@@ -16,14 +16,12 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from forms.evaluate import Evaluation, Flaw, evaluate
 from server.audit.actions import record_events
 from server.people.actor import SYSTEM, Actor, system_of
 from server.people.roles import BUREAU_WIDE, ROLES
-from server.questionnaires.library import Published, lists_for, load_version
+from server.records.judging import Judgement, judge
 from server.records.tables import RECEIVED
 from server.refusals import refusal
-from server.settings import settings
 from sync.bulk import among, ids
 from sync.feed import touch_many
 from sync.operations import OperationContext
@@ -69,22 +67,6 @@ class Incoming(Struct, frozen=True):
     id: UUID
     operation: UUID
     args: Submission
-
-
-class Judgement(Struct, frozen=True):
-    """What was found about one body of answers. `evaluation` is None when the plain check sufficed."""
-
-    published: Published
-    body: bytes
-    """As the sender wrote it: valid JSON in UTF-8."""
-    flaws: list[Flaw]
-    evaluation: Evaluation | None
-
-    @property
-    def counts(self) -> tuple[int, int, int]:
-        """Errors, unexplained doubts, hints."""
-        levels = [flaw.level for flaw in self.flaws if not flaw.explained]
-        return levels.count("error"), levels.count("verify"), levels.count("advise")
 
 
 class SubmittedRecord(Struct, frozen=True, kw_only=True, dict=True):
@@ -191,36 +173,6 @@ async def _roles_of(context: OperationContext) -> list[str] | None:
         [context.bureau, context.person],
     )
     return [row[0] for row in found]
-
-
-async def judge(bureau: UUID, submissions: Sequence[Any]) -> list[Judgement | Refusal]:
-    """Evaluates answers against the version each names. Needs `form`, `version`, `answers` and `filled_at` of each."""
-    versions: dict[tuple[str, str], Published | None] = {}
-    waiting: dict[UUID, list[tuple[int, Any]]] = {}
-    results: list[Any] = [None] * len(submissions)
-    for at, one in enumerate(submissions):
-        key = (one.form, one.version)
-        if key not in versions:
-            versions[key] = await load_version(bureau, *key)
-        published = versions[key]
-        if published is None:
-            results[at] = refusal("form.version_unknown", form=one.form, version=one.version)
-            continue
-        if published.plain is not None and published.plain(body := bytes(one.answers)):
-            results[at] = Judgement(published, body, [], None)
-            continue
-        try:
-            waiting.setdefault(published.id, []).append((at, msgspec.json.decode(one.answers)))
-        except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
-            results[at] = refusal("record.malformed")
-    for published in {one.id: one for one in versions.values() if one is not None}.values():
-        several = waiting.get(published.id, [])
-        lists = await lists_for(published, [answers for _, answers in several]) if several else {}
-        for at, answers in several:
-            filled = submissions[at].filled_at.astimezone(settings.timezone)
-            evaluation = evaluate(published.compiled, answers, now=filled, lists=lists)
-            results[at] = Judgement(published, bytes(submissions[at].answers), evaluation.flaws, evaluation)
-    return results
 
 
 def collected_at(context: OperationContext, filled_at: datetime) -> datetime:
