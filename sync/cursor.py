@@ -48,7 +48,7 @@ _decoder = msgspec.json.Decoder(Cursor)
 
 def kinds_number(kinds: Iterable[str] | None) -> int:
     """A number that changes when a client asks for other kinds."""
-    return zlib.crc32(",".join(sorted(set(kinds))).encode()) if kinds else 0
+    return 0 if kinds is None else zlib.crc32(msgspec.json.encode(sorted(set(kinds))))
 
 
 def encode_cursor(cursor: Cursor) -> str:

@@ -16,7 +16,7 @@ from sync import refusal
 from sync.configuration import now, seal
 from sync.identity import named_id
 from sync.scopes import grant, person_scope
-from sync.transaction import execute, fetch, transaction
+from sync.transaction import execute, fetch, is_postgres, transaction
 from sync.wire import EnrolResponse
 
 CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no 0 O 1 I
@@ -73,7 +73,7 @@ async def issue_code(bureau: UUID, person: UUID, *, valid_for: timedelta = CODE_
 async def enrol(code: str, incarnation: str, name: str = "") -> EnrolResponse:
     """Trade a code for a device. The same installation may ask again if the answer was lost; nobody else may."""
     code_hash = hash_secret(code.strip().upper().replace("-", ""))
-    if not incarnation or len(incarnation) > INCARNATION_CHARS_MAX:
+    if not incarnation or not _is_incarnation(incarnation):
         raise refusal.malformed("$.incarnation")
     device = named_id("device", code_hash, incarnation)
     async with transaction():
@@ -86,9 +86,14 @@ async def enrol(code: str, incarnation: str, name: str = "") -> EnrolResponse:
             raise refusal.code_invalid()
         bureau, person = found[0]["bureau"], found[0]["person"]
         token = _token_of(bureau, device)
-        await _add(bureau, device, person, token, incarnation, None, name[:NAME_CHARS_MAX])
+        await _add(bureau, device, person, token, incarnation, None, name.replace("\0", "")[:NAME_CHARS_MAX])
         grant(bureau, person, person_scope(person))
     return EnrolResponse(device, token, person, bureau)
+
+
+def _is_incarnation(text: str) -> bool:
+    """Texts with a NUL cannot be stored on PostgreSQL."""
+    return len(text) <= INCARNATION_CHARS_MAX and "\0" not in text
 
 
 async def _add(
@@ -117,11 +122,18 @@ async def authenticate(token: str) -> DeviceContext:
 
 async def fork(context: DeviceContext, incarnation: str) -> refusal.Refusal:
     """Make the identity for the second of two installations, and the refusal that tells it: the same on every ask."""
-    if len(incarnation) > INCARNATION_CHARS_MAX:
+    if not _is_incarnation(incarnation):
         return refusal.malformed("$.incarnation")
     child = uuid5(context.device, incarnation)
     token = _token_of(context.bureau, child)
+    locking = " FOR UPDATE" if is_postgres() else ""
     async with transaction():
+        parent = await fetch(
+            f"SELECT revoked_at FROM sync_device WHERE bureau = $1 AND id = $2{locking}",
+            [context.bureau, context.device],
+        )
+        if not parent or parent[0]["revoked_at"] is not None:
+            return refusal.device_revoked()
         found = await fetch(
             "SELECT id FROM sync_device WHERE bureau = $1 AND person = $2 AND parent = $3",
             [context.bureau, context.person, context.device],
@@ -141,7 +153,20 @@ async def fork(context: DeviceContext, incarnation: str) -> refusal.Refusal:
 
 
 async def revoke_device(bureau: UUID, device: UUID) -> list[UUID]:
-    """Stop a device and every fork of it; returns the ids that were stopped now."""
+    """Stop a device and every fork of it; returns the ids that were stopped now. Asked until none is left: a fork that was
+    being made meanwhile has been made once its parent could be written."""
+    stopped: list[UUID] = []
+    async with transaction():
+        while found := await _running_family(bureau, device):
+            for id in found:
+                await execute(
+                    "UPDATE sync_device SET revoked_at = $3 WHERE bureau = $1 AND id = $2", [bureau, id, now()]
+                )
+            stopped.extend(found)
+    return stopped
+
+
+async def _running_family(bureau: UUID, device: UUID) -> list[UUID]:
     found = await fetch(
         "WITH RECURSIVE family (id) AS ("
         " SELECT id FROM sync_device WHERE bureau = $1 AND id = $2"
@@ -151,11 +176,7 @@ async def revoke_device(bureau: UUID, device: UUID) -> list[UUID]:
         " WHERE sync_device.bureau = $1 AND sync_device.revoked_at IS NULL",
         [bureau, device],
     )
-    stopped = [row["id"] for row in found]
-    async with transaction():
-        for id in stopped:
-            await execute("UPDATE sync_device SET revoked_at = $3 WHERE bureau = $1 AND id = $2", [bureau, id, now()])
-    return stopped
+    return [row["id"] for row in found]
 
 
 async def list_devices(bureau: UUID, person: UUID | None = None) -> list[Device]:

@@ -16,7 +16,7 @@ from sync.operations import (
     quarantine,
 )
 from sync.refusal import Refusal
-from sync.transaction import is_busy, is_conflict, is_postgres, transaction
+from sync.transaction import is_fatal, is_postgres, transaction
 from sync.wire import WireOperation
 
 log = logging.getLogger("sync")
@@ -95,7 +95,7 @@ async def apply_together(
                     )
                 return outcomes
         except Exception as error:
-            if is_conflict(error) or is_busy(error):
+            if is_fatal(error):
                 raise
             log.info("bulk of %s fell back to one by one: %r", registration.name, error)
     return [await apply_one(context, registration, one) for one in operations]
@@ -115,7 +115,7 @@ async def apply_one(context: OperationContext, registration: Registration, one: 
     except Refusal as refusal:
         return quarantine(refusal.code, refusal.zh, refusal.en, **refusal.details)
     except Exception as error:
-        if is_conflict(error) or is_busy(error):
+        if is_fatal(error):
             raise
         log.exception("operation %s %s failed", one.op, one.id)
         return quarantine(

@@ -202,10 +202,11 @@ async def rotate_epoch(bureau: UUID) -> UUID:
 
 
 async def collect_tombstones(bureau: UUID, upto: int) -> None:
-    """Forget rows that went, and commits, up to this number; a phone that has not read that far reconciles."""
+    """Forget rows that went, and commits, up to this number; a phone that has not read that far reconciles. Merges are
+    kept: operations made before them may come at any time, and follow them."""
     async with transaction():
         await execute("UPDATE sync_head SET floor = $2 WHERE bureau = $1 AND floor < $2", [bureau, upto])
-        await execute("DELETE FROM sync_feed WHERE bureau = $1 AND op <> 'put' AND seq <= $2", [bureau, upto])
+        await execute("DELETE FROM sync_feed WHERE bureau = $1 AND op IN ('gone', 'out') AND seq <= $2", [bureau, upto])
         await execute("DELETE FROM sync_commit WHERE bureau = $1 AND n < $2", [bureau, upto])
 
 
@@ -216,15 +217,14 @@ async def head_at(bureau: UUID, moment: datetime) -> int:
 
 
 async def current_id(bureau: UUID, kind: str, id: UUID) -> UUID:
-    """Where a row lives now: itself, or at the end of the merges it went through."""
+    """Where a row lives now: itself, or at the end of the merges it went through. A merge that was taken back is none."""
     seen = {id}
     while True:
         found = await fetch(
-            "SELECT redirect_to FROM sync_feed"
-            " WHERE bureau = $1 AND kind = $2 AND id = $3 AND op = 'redirect' ORDER BY seq DESC LIMIT 1",
+            "SELECT redirect_to FROM sync_feed WHERE bureau = $1 AND kind = $2 AND id = $3 ORDER BY seq DESC LIMIT 1",
             [bureau, kind, id],
         )
-        if not found or found[0]["redirect_to"] in seen:
+        if not found or found[0]["redirect_to"] is None or found[0]["redirect_to"] in seen:
             return id
         id = found[0]["redirect_to"]
         seen.add(id)

@@ -152,8 +152,9 @@ async def resolve_conflict(context: OperationContext, id: UUID, values: dict[str
         raise refusal.malformed(f"$.set.{strangers[0]}")
     write = kind_of(row["kind"]).write
     if values and write is not None:
-        await write(context, row["target"], values)
-        await stamp_fields(context.bureau, row["kind"], row["target"], values, hand=context.hand, person=context.person)
+        target = await current_id(context.bureau, row["kind"], row["target"])
+        await write(context, target, values)
+        await stamp_fields(context.bureau, row["kind"], target, values, hand=context.hand, person=context.person)
     await execute(
         "UPDATE sync_conflict SET resolved_by = $3, resolved_at = $4, resolution = $5 WHERE bureau = $1 AND id = $2",
         [context.bureau, id, context.person, now(), msgspec.json.encode(values).decode()],

@@ -397,9 +397,10 @@ class Phone:
         reconcile what the server did not send again is gone."""
         with self.together():
             mark = int(self.meta("mark", "0")) if self.meta("is_reconciling") else 0
-            stale = self.db.execute("SELECT kind, id FROM row WHERE mark < ? OR v = 0", [mark]).fetchall()
+            stale = self.db.execute("SELECT kind, id, v FROM row WHERE mark < ? OR v = 0", [mark]).fetchall()
             for row in stale:
-                self._drop(row["kind"], row["id"])
+                if row["v"] > 0 or not self._has_unsent(row["id"]):
+                    self._drop(row["kind"], row["id"])
             self.set_meta("is_reconciling", "")
 
     def wipe(self) -> None:

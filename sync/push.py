@@ -13,11 +13,12 @@ from sync import refusal
 from sync.bulk import among, as_json, rows
 from sync.bulk import ids as json_ids
 from sync.configuration import now
+from sync.decisions import release
 from sync.devices import DeviceContext, fork
 from sync.effects import apply_together, lock_targets, understand
 from sync.envelope import Item, decode_push, read_items
 from sync.operations import Operation, OperationContext, Outcome, Registration, operation_of, quarantine
-from sync.quarantine import Kept, keep, missing_or_open, open_for, release
+from sync.quarantine import ID_REUSED, Kept, keep, missing_or_open, open_for
 from sync.results import is_plain, repeated, result_of, store_results
 from sync.transaction import execute, fetch, is_busy, is_postgres, retrying, transaction
 from sync.wire import PushRequest, PushResponse, Result, WireOperation
@@ -25,8 +26,9 @@ from sync.wire import PushRequest, PushResponse, Result, WireOperation
 __all__ = ["decode_push", "push"]
 
 log = logging.getLogger("sync")
+ID_TAKEN = refusal.id_taken().code
 HELD = Outcome("held", "operation.held", None, "等待前一项操作", "Waits for an earlier operation")
-ID_REUSED = quarantine("id_reused", "操作编号已用于另一内容", "This operation id was used for other content")
+REUSED = quarantine(ID_REUSED, "操作编号已用于另一内容", "This operation id was used for other content")
 
 
 class Run:
@@ -40,6 +42,12 @@ class Run:
 
     def concerns(self, wire: WireOperation) -> bool:
         return wire.target in self.touched or (wire.prev is not None and wire.prev in self.touched)
+
+
+def _creates(item: Item) -> str | None:
+    """The kind of row this operation brings into being, if it does."""
+    registration = operation_of(item.head.op)
+    return registration.kind or registration.name if registration and registration.creates else None
 
 
 class Forked(Exception):
@@ -100,8 +108,9 @@ class Push:
             await self._apply(fresh)
             await store_results(self.bureau, self._to_store(fresh))
             if any(kept.state == "held" for kept in opened):
-                applied = [item.head.id for item in fresh if item.head.id not in self.blocked]
-                await release(self.bureau, applied, [])
+                applied = [item for item in fresh if item.head.id not in self.blocked]
+                targets = [item.wire.target for item in applied if item.wire is not None and _creates(item)]
+                await release(self.bureau, [item.head.id for item in applied], targets)
             await self._note_device(last_n)
         for item, first in self.doubled:
             item.result = first.result
@@ -172,8 +181,8 @@ class Push:
             row = stored[item.head.id]
             if row["hash"] != item.hash:
                 log.warning("operation id %s reused by device %s", item.head.id, self.device.device)
-                kept = await keep(self.context, item.head, item.body, ID_REUSED, salt=item.hash)
-                item.result = result_of(item.head.id, ID_REUSED, kept)
+                kept = await keep(self.context, item.head, item.body, REUSED, salt=item.hash)
+                item.result = result_of(item.head.id, REUSED, kept)
             elif item.head.id in fresh:
                 self.doubled.append((item, fresh[item.head.id]))
             elif row["status"] == "retry":
@@ -193,7 +202,7 @@ class Push:
         prevs = [wire.prev for wire in wires if wire.prev is not None]
         opened = await open_for(self.bureau, own + prevs, [wire.target for wire in wires])
         self.blocked = {kept.operation for kept in opened}.difference(own if opened else ())
-        self.awaited = {kept.target for kept in opened if kept.creates and kept.target is not None}
+        self.awaited = {target for kept in opened for target in kept.created}
         if prevs and (elsewhere := set(prevs).difference(own)):
             self.blocked |= await missing_or_open(self.bureau, list(elsewhere))
         return opened
@@ -222,7 +231,7 @@ class Push:
 
     def _judge(self, item: Item) -> tuple[Registration, Operation[Any]] | Outcome:
         if item.wire is None or item.unfit is not None:
-            return item.unfit or ID_REUSED
+            return item.unfit or REUSED
         if (self.blocked and item.wire.prev in self.blocked) or (self.awaited and item.wire.target in self.awaited):
             return HELD
         return understand(item.wire)
@@ -237,17 +246,15 @@ class Push:
     async def _conclude(self, item: Item, outcome: Outcome) -> None:
         """Note the outcome; what was not applied is kept, and what depends on it must wait."""
         kept = None
-        if outcome.quarantine or outcome.status == "held":
-            registration = operation_of(item.head.op)
-            creates = registration.kind or registration.name if registration and registration.creates else None
+        if outcome.quarantine or outcome.status in ("held", "retry"):
+            creates = _creates(item) if outcome.code != ID_TAKEN else None  # what is there already need not be awaited
             self.blocked.add(item.head.id)
             if creates and item.wire is not None:
                 self.awaited.add(item.wire.target)
-            state = "held" if outcome.status == "held" else "waiting"
-            prev = item.wire.prev if item.wire is not None else None
-            kept = await keep(self.context, item.head, item.body, outcome, state=state, creates=creates, prev=prev)
-        elif outcome.status == "retry":
-            self.blocked.add(item.head.id)
+            if outcome.status != "retry":
+                state = "held" if outcome.status == "held" else "waiting"
+                prev = item.wire.prev if item.wire is not None else None
+                kept = await keep(self.context, item.head, item.body, outcome, state=state, creates=creates, prev=prev)
         item.result = result_of(item.head.id, outcome, kept)
 
     def _to_store(self, fresh: list[Item]) -> list[Result]:

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from sync.bulk import among, ids, texts
+from sync.feed import current_id
 from sync.operations import kind_of, kinds
 from sync.transaction import fetch, is_postgres
 from sync.wire import Change
@@ -68,20 +69,24 @@ class Reader:
         return changes
 
     async def _hide_redirects(self, changes: list[Change]) -> None:
-        """A merged row points to the other only where that one can be seen; elsewhere it is simply out."""
-        targets = {change.to for change in changes if change.op == "redirect"}
-        if not targets:
+        """A merged row points to where it lives now, but only if that can be seen; elsewhere it is simply out."""
+        merges = [change for change in changes if change.op == "redirect"]
+        if not merges:
             return
+        for change in merges:
+            if change.kind is not None and change.to is not None:
+                change.to = await current_id(self.bureau, change.kind, change.to)
+        targets = {change.to for change in merges}
         found = await fetch(
             "SELECT DISTINCT id FROM sync_feed"
             f" WHERE bureau = $1 AND op = 'put' AND id {among(2)} AND scope {among(3, 'text')}",
             [self.bureau, ids(target for target in targets if target is not None), texts(self.scopes)],
         )
         visible = {row["id"] for row in found}
-        for change in changes:
-            if change.op == "redirect" and change.to in visible:
+        for change in merges:
+            if change.to in visible:
                 change.scopes = None
-            elif change.op == "redirect":
+            else:
                 change.op, change.to, change.merged = "out", None, True
 
 

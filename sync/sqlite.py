@@ -7,23 +7,19 @@ connection lives in one thread of its own.
 
 import asyncio
 import contextlib
-import functools
 import queue
 import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import UUID
 
-import msgspec
 from piccolo.engine.sqlite import SQLiteEngine as StockSQLiteEngine
 from piccolo.engine.sqlite import dict_factory
 from piccolo.querystring import QueryString
 
+from sync.cells import written_out
 from sync.transaction import OpenTransaction, is_reading, sqlite_placeholders, transaction_on
 
 T = TypeVar("T")
@@ -39,38 +35,11 @@ PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -16000",
 )
-
-
 READER_PRAGMAS = ("PRAGMA query_only = ON",)
 WRITER_PRAGMAS = (
     "PRAGMA cache_size = -64000",  # the pages that fifty visit records touch in every index, several times over
     "PRAGMA wal_autocheckpoint = 8000",  # 64 MB: pages written again and again go to the file itself once
 )
-AS_THEY_ARE = (bytes, datetime, date, time, timedelta, Decimal)
-"""What a bulk insert leaves to the adapters; ids are written out all in one step, at a tenth of what each costs alone."""
-CACHED = 8192
-"""A push and a pull speak of few persons, enterprises and moments, many times over."""
-
-
-@functools.lru_cache(CACHED)
-def _read_uuid(stored: bytes) -> UUID:
-    return UUID(stored.decode())
-
-
-@functools.lru_cache(CACHED)
-def _read_moment(stored: bytes) -> datetime:
-    return datetime.fromisoformat(stored.decode()).replace(tzinfo=UTC)
-
-
-@functools.lru_cache(CACHED)
-def _write_moment(moment: datetime) -> str:
-    return str(moment.astimezone(UTC) if moment.tzinfo is not None else moment)
-
-
-# The same formats as Piccolo's own, which it registers when it is imported, but remembered.
-sqlite3.register_converter("UUID", _read_uuid)
-sqlite3.register_converter("TIMESTAMPTZ", _read_moment)
-sqlite3.register_adapter(datetime, _write_moment)
 
 
 class Connection:
@@ -155,7 +124,7 @@ class Connection:
 
     async def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         translated = sqlite_placeholders(sql)
-        written = msgspec.to_builtins(rows, builtin_types=AS_THEY_ARE)
+        written = written_out(rows)
 
         def act(connection: sqlite3.Connection) -> None:
             connection.executemany(translated, written).close()

@@ -42,6 +42,11 @@ class Level:
         self.callbacks.extend(inner.callbacks)
 
 
+class Lost(Exception):
+    """The database ended the transaction on its own (a full disk, a connection cut), so what is written from here on
+    would stay alone. Whoever goes on after errors must let this one pass."""
+
+
 class Transaction:
     """An open transaction: the connection, and a stack of levels, one per savepoint."""
 
@@ -61,12 +66,18 @@ class Transaction:
             yield self
         except BaseException:
             self.levels.pop()
-            await self.connection.execute(f"ROLLBACK TO SAVEPOINT {name}")
-            await self.connection.execute(f"RELEASE SAVEPOINT {name}")
+            await self._undo(name)
             raise
         inner = self.levels.pop()
         await self.connection.execute(f"RELEASE SAVEPOINT {name}")
         self.levels[-1].absorb(inner)
+
+    async def _undo(self, name: str) -> None:
+        try:
+            await self.connection.execute(f"ROLLBACK TO SAVEPOINT {name}")
+            await self.connection.execute(f"RELEASE SAVEPOINT {name}")
+        except Exception as error:
+            raise Lost(f"the transaction has ended by itself: {error}") from error
 
     async def flush(self) -> None:
         """Run what was deferred, the lowest order first; a flush may defer more."""
@@ -202,6 +213,11 @@ def on_commit(callback: Callback) -> None:
             raise RuntimeError("an async on_commit() needs an open transaction")
     else:
         opened.levels[-1].callbacks.append(callback)
+
+
+def is_fatal(error: BaseException) -> bool:
+    """Does this error end the whole transaction, so that nobody inside may answer it?"""
+    return isinstance(error, Lost) or is_conflict(error) or is_busy(error)
 
 
 def is_conflict(error: BaseException) -> bool:

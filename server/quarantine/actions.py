@@ -12,7 +12,7 @@ from msgspec import Struct
 from server.audit.actions import record_event
 from server.people.actor import Actor
 from server.people.tables import Bureau
-from sync import quarantine, results
+from sync import decisions, quarantine, results
 from sync.patches import ConflictBody, open_conflicts
 from sync.transaction import transaction
 
@@ -49,7 +49,7 @@ async def accept(actor: Actor, id: UUID, note: str) -> str:
     """Applies the operation on this person's word; answers what became of it."""
     actor.must("quarantine.judge")
     async with transaction():
-        outcome = await quarantine.accept(actor.bureau, id, by=actor.person, note=note)
+        outcome = await decisions.accept(actor.bureau, id, by=actor.person, note=note)
         await record_event(actor, "quarantine.accept", "operation", id, {"status": outcome.status})
     return outcome.status
 
@@ -57,7 +57,7 @@ async def accept(actor: Actor, id: UUID, note: str) -> str:
 async def return_to_author(actor: Actor, id: UUID, note: str) -> None:
     actor.must("quarantine.judge")
     async with transaction():
-        await quarantine.return_to_author(actor.bureau, id, by=actor.person, note=note)
+        await decisions.return_to_author(actor.bureau, id, by=actor.person, note=note)
         await record_event(actor, "quarantine.return", "operation", id, {})
 
 
@@ -68,7 +68,7 @@ async def list_conflicts(actor: Actor) -> list[OpenConflict]:
 
 async def release_overdue() -> dict[str, Any]:
     """Job: what was held five days for a predecessor that never came is applied on the current state."""
-    return {bureau.code: await quarantine.release_overdue(bureau.id) for bureau in await Bureau.objects()}
+    return {bureau.code: await decisions.release_overdue(bureau.id) for bureau in await Bureau.objects()}
 
 
 async def forget_results() -> None:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from town import Town
 from toy import NOTE, PIN, WORLD
 
 from sync.engine import make_engine
@@ -69,3 +70,11 @@ async def world(database: Any, monkeypatch: pytest.MonkeyPatch) -> UUID:
     register_kind(NOTE)
     register_kind(PIN)
     return uuid4()
+
+
+@pytest.fixture
+async def town(world: UUID) -> AsyncIterator[Town]:
+    made = Town(world)
+    yield made
+    for phone in made.phones:
+        phone.close()

@@ -4,81 +4,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-import httpx
 import msgspec
 import pytest
-from door import Door, Line
+from town import Town, note, statuses
 from toy import LI, WANG, ZHAO, add_note, later
 
+from sync.decisions import accept, release_overdue, return_to_author
 from sync.devices import authenticate, enrol, issue_code, list_devices, revoke_device
 from sync.feed import rotate_epoch, touch
 from sync.operations import OperationContext
 from sync.phone import Answered, Offline, Phone
 from sync.push import decode_push, push
-from sync.quarantine import accept, list_quarantine, release_overdue, return_to_author
+from sync.quarantine import list_quarantine
 from sync.refusal import Refusal
 from sync.results import forget_results
-from sync.scopes import grant, revoke
+from sync.scopes import revoke
 from sync.transaction import execute, fetch, transaction
 
 pytestmark = pytest.mark.anyio
-
-
-async def no_wait(seconds: float) -> None:
-    return
-
-
-class Town:
-    """A bureau with a door, and phones in it."""
-
-    def __init__(self, bureau: UUID) -> None:
-        self.bureau = bureau
-        self.door = Door()
-        self.phones: list[Phone] = []
-
-    async def phone(self, person: UUID = LI, *, store: str = ":memory:", **options: Any) -> Phone:
-        made = self.connect(store, **options)
-        await made.enrol(await issue_code(self.bureau, person))
-        return made
-
-    def connect(self, store: str = ":memory:", **options: Any) -> Phone:
-        self.line = Line(self.door)
-        client = httpx.AsyncClient(transport=self.line, base_url="http://door")
-        made = Phone(store, client, sleep=no_wait, **options)
-        made.line = self.line
-        self.phones.append(made)
-        return made
-
-    async def notes(self) -> dict[str, str]:
-        found = await fetch("SELECT title, body FROM toy_note WHERE bureau = $1", [self.bureau])
-        return {row["title"]: row["body"] for row in found}
-
-    async def watch(self, topic: str, *persons: UUID) -> None:
-        async with transaction():
-            for person in persons:
-                grant(self.bureau, person, f"topic:{topic}")
-
-    async def desk_note(self, topic: str, title: str, body: str = "") -> UUID:
-        async with transaction():
-            return await add_note(self.bureau, topic, title, body)
-
-
-@pytest.fixture
-async def town(world):
-    made = Town(world)
-    yield made
-    for phone in made.phones:
-        phone.close()
-
-
-def note(phone: Phone, title: str, topic: str = "a", **options: Any) -> UUID:
-    target = uuid4()
-    phone.do("note.add", target, {"topic": topic, "title": title}, **options)
-    return target
-
-
-async def statuses(phone: Phone) -> list[str]:
-    return [result.status for result in await phone.push()]
 
 
 async def test_rule_3_operations_are_applied_in_the_order_of_their_numbers(town):
