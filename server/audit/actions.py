@@ -145,7 +145,7 @@ async def find_break(bureau: UUID) -> int | None:
     unbroken chain."""
     digest, last = "", 0
     found = await fetch("SELECT n, digest FROM audit_head WHERE id = $1", [_uuid(bureau)])
-    head = found[0] if found else {"n": 0, "digest": ""}
+    head_n, head_digest = found[0] if found else (0, "")
     while rows := await read_chain(bureau, after=last, limit=1000):
         for row in rows:
             details = msgspec.json.encode(row.details, order="deterministic").decode()
@@ -155,6 +155,6 @@ async def find_break(bureau: UUID) -> int | None:
             if row.n != last + 1 or digest != row.digest:
                 return row.n
             last = row.n
-            if last == head["n"] and digest != head["digest"]:
+            if last == head_n and digest != head_digest:
                 return last
-    return last + 1 if last < head["n"] else None
+    return last + 1 if last < head_n else None

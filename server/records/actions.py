@@ -10,6 +10,7 @@ from msgspec import Meta, Raw, Struct
 
 from server.audit.actions import record_event
 from server.moment import now
+from server.people.actions import load_actor
 from server.people.actor import SYSTEM, Actor, system_of
 from server.records.judging import Judgement, judge
 from server.records.submission import (
@@ -79,8 +80,9 @@ def context_of(actor: Actor) -> OperationContext:
 async def amend_record(context: OperationContext, id: UUID, operation: UUID, args: Amendment) -> SubmittedRecord:
     """A further version beside those before; it waits for review again.
 
-    Raises `record.unknown`, `record.closed` (approved or withdrawn meanwhile), `record.other_form` and what judging refuses.
+    Raises `permission.missing`, `record.unknown`, `record.closed` (approved or withdrawn meanwhile), `record.other_form` and what judging refuses.
     """
+    await _must(context, "record.amend")
     async with transaction():
         record = await _find_own(context, id)
         _must_be_open(record)
@@ -141,6 +143,7 @@ async def _store_amendment(
 
 async def withdraw_record(context: OperationContext, id: UUID, reason: str) -> None:
     """The record stays, marked. What it reported goes on: a report is withdrawn at its issue."""
+    await _must(context, "record.amend")
     async with transaction():
         record = await _find_own(context, id)
         _must_be_open(record)
@@ -163,7 +166,8 @@ async def return_record(actor: Actor, id: UUID, reason: str) -> None:
 async def _review(actor: Actor, id: UUID, state: str, reason: str) -> None:
     actor.must("record.review")
     async with transaction():
-        record = await find_record(actor, id)
+        await find_record(actor, id)
+        record = await _locked().get((Record.bureau == actor.bureau) & (Record.id == id))
         if record.state not in (RECEIVED, AMENDED):
             raise refusal("record.not_reviewable", state=record.state)
         await Record.update(
@@ -190,6 +194,12 @@ async def find_record(actor: Actor, id: UUID) -> Record:
 async def versions_of(record: Record) -> list[RecordVersion]:
     """All versions, the first one first."""
     return await RecordVersion.objects().where(RecordVersion.record == record.id).order_by(RecordVersion.n)
+
+
+async def _must(context: OperationContext, permission: str) -> None:
+    """By the roles in force now, not those of the day it was done; the product itself and a supervisor's word need none."""
+    if context.person != SYSTEM and context.accepted_by is None:
+        (await load_actor(context.bureau, context.person, context.device)).must(permission)
 
 
 async def _find_own(context: OperationContext, id: UUID) -> Record:

@@ -128,3 +128,20 @@ async def test_the_audit_chain_holds_one_row_per_record_and_no_answer(donghu, ph
     assert len(rows) == 3
     assert "秘密" not in msgspec.json.encode(rows).decode()
     assert await find_break(donghu.bureau) is None
+
+
+async def test_whoever_lost_the_role_while_offline_amends_only_with_a_supervisors_word(donghu, phone):
+    from server.moment import now
+    from server.people.tables import RoleGrant
+
+    first, second = new_id(), new_id()
+    phone.do("record.submit", first, filled({"staff": -1}))
+    phone.do("record.submit", second, filled({"staff": 2}))
+    await phone.push()
+    await RoleGrant.update({RoleGrant.revoked_at: now()}).where(RoleGrant.person == donghu.zhou.id)
+    phone.do("record.amend", first, {**filled({"staff": 1}), "note": "数字写错"})
+    phone.do("record.withdraw", second, {"reason": "填错企业"})
+    assert await statuses(phone) == [("rejected", "permission.missing")] * 2
+    (waiting, _) = (await donghu.sun.client.get("/v1/quarantine")).json()
+    accepted = await donghu.sun.client.post(f"/v1/quarantine/{waiting['id']}/acceptance", json={"note": "属实"})
+    assert accepted.json()["status"] == "applied"

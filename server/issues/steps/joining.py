@@ -89,7 +89,8 @@ async def unmerge(step: Step) -> None:
     merged = step.last("merge")
     if merged is None or issue.merged_into is None:
         raise refusal("issue.not_merged")
-    carried, via, onward = {link.report for link in await links_of(issue.bureau, issue.id)}, issue.id, issue.merged_into
+    carried, via = {link.report for link in await links_of(issue.bureau, issue.id)}, issue.id
+    onward: UUID | None = issue.merged_into
     seen = {issue.id}
     while onward is not None and onward not in seen:
         seen.add(onward)
