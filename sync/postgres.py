@@ -77,11 +77,16 @@ class PostgresEngine(StockPostgresEngine):
             raise RuntimeError("a statement failed earlier in this transaction and its error was swallowed")
 
     async def rollback(self, connection: Any) -> None:
-        if not connection.is_closed() and connection.is_in_transaction():
+        if not _is_cut(connection) and connection.is_in_transaction():
             await connection.execute("ROLLBACK")
 
     def transaction(self, *args: Any, **options: Any) -> Any:
         return transaction_on(self)
+
+
+def _is_cut(connection: Any) -> bool:
+    """Has the server gone away from it? The pool takes such a connection back by itself, even while it is in use."""
+    return getattr(connection, "_con", connection) is None or connection.is_closed()
 
 
 async def _leave_transaction(connection: Any) -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from toy import LI, add_note, move_note
 
-from sync.feed import collect_tombstones, head_at, touch
+from sync.feed import collect_tombstones, current_id, head_at, touch
 from sync.scopes import grant, holders_of, person_scope, revoke, scopes_of
 from sync.transaction import fetch, transaction
 
@@ -123,3 +123,15 @@ async def test_rule_15_old_tombstones_and_commits_are_collected_and_living_rows_
     commits = await fetch("SELECT n FROM sync_commit WHERE bureau = $1", [world])
     assert [row["n"] for row in commits] == [3]
     assert (await fetch("SELECT id FROM sync_feed WHERE bureau = $1", [world]))[0]["id"] == kept
+
+
+async def test_rule_13_merges_outlive_the_tombstones_and_end_when_they_are_taken_back(world):
+    async with transaction():
+        kept, merged = await add_note(world, "a"), await add_note(world, "a")
+    async with transaction():
+        touch(world, "note", merged, redirect_to=kept)
+    await collect_tombstones(world, 3)
+    assert await current_id(world, "note", merged) == kept
+    async with transaction():
+        await move_note(world, merged, "b")
+    assert await current_id(world, "note", merged) == merged

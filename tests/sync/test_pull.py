@@ -195,6 +195,21 @@ async def test_rule_13_a_merged_row_redirects_only_where_the_other_can_be_seen(w
     assert li.titles == ["kept"]
 
 
+async def test_rule_13_a_phone_that_missed_two_merges_is_sent_to_the_last_row(world, li):
+    await watch(world, "a")
+    first, second, last = [await write(world, "a", title) for title in ("first", "second", "last")]
+    await li.catch_up()
+    async with transaction():
+        touch(world, "note", first, redirect_to=second)
+    async with transaction():
+        touch(world, "note", second, redirect_to=last)
+    answer = await li.page()
+    assert [(change.op, change.id, change.to) for change in answer.changes] == [
+        ("redirect", first, last),
+        ("redirect", second, last),
+    ]
+
+
 async def test_rule_14_permission_is_computed_at_every_page_even_within_a_round(world, li):
     await watch(world, "a", "b")
     await li.catch_up()
@@ -262,6 +277,12 @@ async def test_rule_15_other_kinds_or_another_person_start_a_back_fill(world, li
     assert (await li.page()).changes == []
     li.kinds = ["note"]
     assert len((await li.page()).changes) == 1
+    li.kinds = []
+    assert (await li.page()).changes == []
+    li.kinds = None
+    assert len((await li.page()).changes) == 1
+    li.kinds = ["note"]
+    await li.catch_up()
     wang = Store(await device(world, WANG))
     wang.cursor, wang.kinds = li.cursor, ["note"]
     await wang.catch_up()

@@ -199,6 +199,26 @@ async def test_rule_2_revoking_a_device_revokes_its_forks(town, tmp_path):
     assert len(clone.unsent()) == 1
 
 
+async def test_rule_2_a_fork_that_is_asked_for_while_its_device_is_revoked_is_refused(town):
+    li = await town.phone()
+    context = await authenticate(li.meta("token"))
+    assert await revoke_device(town.bureau, context.device) == [context.device]
+    envelope = {"device": li.device, "incarnation": "a clone", "operations": []}
+    with pytest.raises(Refusal) as refused:
+        await push(context, decode_push(msgspec.json.encode(envelope)))
+    assert refused.value.code == "device_revoked"
+    assert len(await list_devices(town.bureau, LI)) == 1
+
+
+async def test_rule_5_texts_no_database_can_store_are_refused_or_mended_at_the_door(town):
+    code = await issue_code(town.bureau, LI)
+    with pytest.raises(Refusal) as refused:
+        await enrol(code, "in\0carnation")
+    assert refused.value.details == {"path": "$.incarnation"}
+    await enrol(code, "incarnation", "李的\0手机")
+    assert [one.name for one in await list_devices(town.bureau, LI)] == ["李的手机"]
+
+
 async def test_rule_3_scenario_40_one_bad_operation_holds_up_only_what_depends_on_it(town, caplog):
     li = await town.phone()
     bad = uuid4()
@@ -494,6 +514,18 @@ async def test_rule_13_scenario_17_a_comment_on_a_merged_row_lands_on_the_other(
     assert (result.status, result.details) == ("applied", {"origin": str(merged)})
     await li.pull()
     assert {id: row["body"] for id, row in li.rows("note").items()} == {kept: "[on the merged one]"}
+
+
+async def test_rule_14_what_a_phone_has_made_and_not_sent_is_not_swept_away(town):
+    await town.watch("a", LI)
+    li = await town.phone()
+    mine = note(li, "mine", local=("note", {"title": "mine"}))
+    await li.pull()
+    assert li.rows("note") == {mine: {"title": "mine"}}
+    assert li.db.execute("SELECT leaving FROM row").fetchone()["leaving"] == 0
+    await li.push()
+    await li.pull()
+    assert li.rows("note")[mine]["topic"] == "a"
 
 
 async def test_rule_13_a_row_out_of_reach_with_unsent_work_stays_until_the_work_is_answered(town):

@@ -15,6 +15,7 @@ from piccolo.table import Table
 
 from sync.engine import make_engine
 from sync.transaction import (
+    Lost,
     current,
     defer,
     engine,
@@ -151,6 +152,26 @@ async def test_a_swallowed_error_cannot_turn_the_commit_into_a_silent_rollback(m
             with pytest.raises(Exception, match="duplicate"):
                 await mark("one")
     assert await marked() == []
+
+
+async def test_a_transaction_the_database_has_ended_takes_nothing_more(marks):
+    """What came after it would be written alone, without what was written before."""
+    with pytest.raises(Lost):
+        async with transaction():
+            await mark("before")
+            async with transaction():
+                await end_transaction()
+    assert await marked() == []
+    async with transaction():
+        await mark("the next one works")
+
+
+async def end_transaction() -> None:
+    """As a full disk or a cut connection would."""
+    if is_postgres():
+        await execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    else:
+        await execute("INSERT OR ROLLBACK INTO mark (name) VALUES ('before')")
 
 
 async def test_writers_take_their_turn_and_readers_do_not_wait_for_them(marks):
