@@ -134,6 +134,7 @@ class _Run(Struct):
     started_at: datetime
     ended_at: datetime | None = None
     until: date | None = None
+    extended_at: datetime | None = None
 
 
 def due_dates(events: Sequence[Event], policy: Policy, calendar: WorkCalendar, zone: tzinfo) -> list[Due]:
@@ -147,7 +148,7 @@ def due_dates(events: Sequence[Event], policy: Policy, calendar: WorkCalendar, z
         elif name in UNPAUSE and pauses and pauses[-1][1] is None:
             pauses[-1] = (pauses[-1][0], max(event.at, pauses[-1][0]))
         if name == "extended" and event.until is not None and event.clock in runs:
-            runs[event.clock].until = event.until
+            runs[event.clock].until, runs[event.clock].extended_at = event.until, event.at
             continue
         for clock, role in _AFFECTED.get(name, ()):
             _turn(runs, clock, role, event)
@@ -198,14 +199,16 @@ def _due(
     pause_days = 0
     is_stopped = False
     if clock.stands_still:
+        # A new date was given knowing of the pauses before; those that follow move it like any other.
+        counted_from = max(run.started_at, run.extended_at or run.started_at)
         for since, till in pauses:
-            if (run.ended_at is not None and since >= run.ended_at) or (till is not None and till <= run.started_at):
+            if (run.ended_at is not None and since >= run.ended_at) or (till is not None and till <= counted_from):
                 continue
             if till is None and run.ended_at is None:
                 is_stopped = True
                 break
-            first = max(since, run.started_at)
-            last = min(moment for moment in (till, run.ended_at) if moment is not None)
+            first = max(since, counted_from)
+            last = max(first, min(moment for moment in (till, run.ended_at) if moment is not None))
             paused += last - first
             pause_days += _days(first, last, limit, calendar, zone)
     due, day = None, None
@@ -242,8 +245,10 @@ def _deadline(
         due = run.started_at + timedelta(hours=limit.count) + paused
         return due, due.astimezone(zone).date()
     start = run.started_at.astimezone(zone).date()
-    if run.until is not None:
-        day = run.until
+    if run.until is not None and limit.unit == "wd":
+        day = calendar.add_working_days(run.until, pause_days) if pause_days else run.until
+    elif run.until is not None:
+        day = calendar.on_or_after(run.until + timedelta(days=pause_days))
     elif limit.unit == "wd":
         day = calendar.add_working_days(start, limit.count + pause_days)
     elif limit.unit == "d":

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta, Raw, Struct
 
 from server.audit.actions import record_event
@@ -80,7 +81,8 @@ def context_of(actor: Actor) -> OperationContext:
 async def amend_record(context: OperationContext, id: UUID, operation: UUID, args: Amendment) -> SubmittedRecord:
     """A further version beside those before; it waits for review again.
 
-    Raises `permission.missing`, `record.unknown`, `record.closed` (approved or withdrawn meanwhile), `record.other_form` and what judging refuses.
+    Raises `permission.missing`, `record.unknown`, `record.closed` (approved or withdrawn meanwhile), `record.other_form` and
+    what judging refuses.
     """
     await _must(context, "record.amend")
     async with transaction():
@@ -194,6 +196,11 @@ async def find_record(actor: Actor, id: UUID) -> Record:
 async def versions_of(record: Record) -> list[RecordVersion]:
     """All versions, the first one first."""
     return await RecordVersion.objects().where(RecordVersion.record == record.id).order_by(RecordVersion.n)
+
+
+def named_files(version: RecordVersion) -> list[UUID]:
+    """The files this version speaks of, whether or not they came."""
+    return [one.id for one in msgspec.json.decode(version.attachments, type=list[Attachment])]
 
 
 async def _must(context: OperationContext, permission: str) -> None:

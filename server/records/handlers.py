@@ -11,9 +11,17 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Raw, Struct
 
 from server.door import once
+from server.files.actions import FileState, files_of
 from server.paging import LIMIT_DEFAULT, Page, check_limit, mark, read_mark
 from server.people.actor import Actor
-from server.records.actions import approve_record, find_record, return_record, submit_record, versions_of
+from server.records.actions import (
+    approve_record,
+    find_record,
+    named_files,
+    return_record,
+    submit_record,
+    versions_of,
+)
 from server.records.submission import Submission
 from server.records.tables import Record, RecordVersion
 from sync.identity import new_id
@@ -55,6 +63,8 @@ class RecordOut(Struct, frozen=True, kw_only=True):
     record: RecordLine
     versions: list[VersionOut]
     """The first one first; the last one counts."""
+    files: list[FileState]
+    """Whatever the last version speaks of and whatever was announced, also what never came."""
 
 
 class NewRecord(Submission, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,7 +107,9 @@ async def list_records(
 @get("/records/{id:uuid}")
 async def show_record(request: Request[Any, Any, Any], id: FromPath[UUID]) -> RecordOut:
     record = await find_record(request.user, id)
-    return RecordOut(record=_line(record), versions=[_version(one) for one in await versions_of(record)])
+    versions = await versions_of(record)
+    files = await files_of(record.bureau, record.id, named_files(versions[-1]))
+    return RecordOut(record=_line(record), versions=[_version(one) for one in versions], files=files)
 
 
 @post("/records")

@@ -116,6 +116,18 @@ def test_an_extension_moves_one_date_and_says_so():
     assert "已批准延期" in explain(due, ZONE, due.started_at).why_zh
 
 
+def test_a_pause_after_an_extension_moves_the_new_date_and_one_before_it_does_not():
+    history = [
+        event("opened", "2026-09-01T09:00"),
+        event("waiting", "2026-09-02T10:00"),
+        event("resumed", "2026-09-04T10:00"),
+        event("extended", "2026-09-08T10:00", clock="solve", until=date(2026, 9, 15)),
+    ]
+    assert days(history)["solve"] == "2026-09-15"
+    history += [event("waiting", "2026-09-09T10:00"), event("resumed", "2026-09-11T10:00")]
+    assert days(history)["solve"] == "2026-09-17"
+
+
 def test_a_date_explains_itself_and_says_when_it_is_provisional():
     due = due_dates([event("opened", "2026-12-28T09:00")], ORDINARY, CALENDAR, ZONE)[1]
     told = explain(due, ZONE, datetime(2027, 2, 1, tzinfo=UTC))

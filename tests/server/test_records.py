@@ -238,3 +238,10 @@ async def test_what_was_recorded_about_a_temporary_firm_goes_to_the_one_it_becam
     successor = await load_actor(donghu.bureau, feng.id)
     assert [row.id for row in await Record.visible_to(successor)] == [record]
     assert [row.id for row in await Report.visible_to(successor)] == [report.id]
+
+
+async def test_a_record_lists_the_files_it_speaks_of_also_one_that_never_came(donghu, pulse):
+    photo = {"id": str(new_id()), "name": "车间.jpg"}
+    sent = await send(donghu.zhou, {"who": "王"}, attachments=[photo])
+    shown = (await donghu.sun.client.get(f"/v1/records/{sent.json()['id']}")).json()
+    assert [(file["id"], file["state"]) for file in shown["files"]] == [(photo["id"], "missing")]
