@@ -30,6 +30,8 @@ class Touch(msgspec.Struct, frozen=True):
     id: UUID
     op: str = "put"
     redirect_to: UUID | None = None
+    is_new: bool = False
+    """Inserted by this very transaction: no phone can have it yet, so nobody need look."""
 
 
 class GrantChange(msgspec.Struct, frozen=True):
@@ -62,6 +64,12 @@ def touch_many(bureau: UUID, kind: str, many: Iterable[UUID], *, gone: bool = Fa
         touch(bureau, kind, id, gone=gone)
 
 
+def touch_new(bureau: UUID, kind: str, many: Iterable[UUID]) -> None:
+    """`touch` for rows that this transaction has just inserted."""
+    for id in many:
+        defer(flush, Touch(bureau, kind, id, is_new=True), order=FLUSH_ORDER)
+
+
 async def flush(items: list[Touch | GrantChange | Stamp]) -> None:
     """Number and write everything this transaction did to the feed, bureau by bureau in a fixed order."""
     by_bureau: dict[UUID, list[Touch | GrantChange | Stamp]] = defaultdict(list)
@@ -73,8 +81,11 @@ async def flush(items: list[Touch | GrantChange | Stamp]) -> None:
 
 async def _flush_bureau(bureau: UUID, items: list[Touch | GrantChange | Stamp]) -> None:
     touches: dict[tuple[str, UUID], Touch] = {}
+    new: set[UUID] = set()
     for item in items:
         if isinstance(item, Touch):
+            if item.is_new:
+                new.add(item.id)
             earlier = touches.get((item.kind, item.id))
             if earlier is None or earlier.op != "redirect":
                 touches[item.kind, item.id] = item
@@ -89,7 +100,7 @@ async def _flush_bureau(bureau: UUID, items: list[Touch | GrantChange | Stamp]) 
         await _write_grant(change, seq)
     if touches:
         stamped = {(item.kind, item.id) for item in items if isinstance(item, Stamp)}
-        await _write_touches(bureau, list(touches.values()), seq, stamped)
+        await _write_touches(bureau, list(touches.values()), seq, stamped, new)
     await execute(
         "INSERT INTO sync_commit (bureau, n, id, at) VALUES ($1, $2, $3, $4)", [bureau, head, token_hex(8), now()]
     )
@@ -105,10 +116,13 @@ async def raise_head(bureau: UUID, count: int) -> int:
     return int(found[0]["n"])
 
 
-async def _write_touches(bureau: UUID, touches: list[Touch], before: int, stamped: set[tuple[str, UUID]]) -> None:
+async def _write_touches(
+    bureau: UUID, touches: list[Touch], before: int, stamped: set[tuple[str, UUID]], new: set[UUID]
+) -> None:
     """Rows move to their numbers in all their scopes at once; scopes that no longer hold them are told so."""
     current = await _current_scopes(bureau, touches)
-    former = await _former_scopes(bureau, touches)
+    known = [one for one in touches if one.id not in new] if new else touches
+    former = await _former_scopes(bureau, known) if known else {}
     lines: list[dict[str, Any]] = []
     for seq, one in enumerate(touches, before + 1):
         key = one.kind, one.id

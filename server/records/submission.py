@@ -23,7 +23,7 @@ from server.records.judging import Judgement, judge
 from server.records.tables import RECEIVED
 from server.refusals import refusal
 from sync.bulk import among, ids
-from sync.feed import touch_many
+from sync.feed import touch_new
 from sync.operations import OperationContext
 from sync.refusal import Refusal
 from sync.scopes import scopes_of
@@ -249,7 +249,7 @@ async def _store(context: OperationContext, taken: list[tuple[Incoming, Submitte
         of_version.setdefault(record.judgement.published.id, []).append(record)
     for several in of_version.values():
         ids_of = [record.id for record in several]
-        touch_many(context.bureau, KIND, ids_of)
+        touch_new(context.bureau, KIND, ids_of)
         details = {"form": several[0].form_id, "version": several[0].version}
         record_events(context, "record.submit", KIND, ids_of, details)
 

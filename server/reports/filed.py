@@ -17,7 +17,7 @@ from server.enterprises.tables import Enterprise
 from server.people.actor import Actor, system_of
 from server.records.submission import SubmittedRecord
 from sync.bulk import among, ids
-from sync.feed import touch_many
+from sync.feed import touch_new
 from sync.identity import kin_id
 from sync.transaction import executemany, fetch, is_postgres
 
@@ -90,7 +90,7 @@ async def store_reports(actor: Actor, reports: Sequence[FiledReport]) -> None:
     if not reports:
         return
     await executemany(_INSERT, [_row(report) for report in reports])
-    touch_many(actor.bureau, KIND, [report.id for report in reports])
+    touch_new(actor.bureau, KIND, [report.id for report in reports])
     for report in reports:
         await record_event(actor, "report.file", KIND, report.id, {"record": report.record, "origin": report.origin})
     for follower in _followers:

@@ -19,7 +19,7 @@ from server.reports.filed import FiledReport
 from server.settings import settings
 from server.worktime.actions import calendar_of
 from sync.bulk import among, ids
-from sync.feed import touch_many
+from sync.feed import touch_new
 from sync.identity import kin_id, new_id
 from sync.transaction import executemany, fetch, transaction
 
@@ -68,7 +68,7 @@ async def open_reports(actor: Actor, reports: Sequence[FiledReport]) -> list[UUI
         fresh = {id: report for id, report in wanted.items() if id not in {UUID(str(row[0])) for row in known}}
         if fresh:
             await _write(actor, fresh)
-            touch_many(actor.bureau, KIND, fresh)
+            touch_new(actor.bureau, KIND, fresh)
             for id, report in fresh.items():
                 await record_event(actor, "issue.open", KIND, id, {"report": str(report.id)})
     return [issue_of(report.id) for report in reports]
