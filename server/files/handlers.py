@@ -85,6 +85,8 @@ def read_metadata(header: str) -> dict[str, str]:
             found[key] = base64.b64decode(packed, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
             raise refusal("file.metadata", reason=f"{key[:40]} is not base64 of UTF-8") from None
+        if "\0" in found[key]:
+            raise refusal("file.metadata", reason=f"{key[:40]} holds a null character")
     return found
 
 

@@ -29,6 +29,8 @@ KIND = "form"
 SCOPE = "reference:forms"
 MEDIA_FILES_MAX = 200
 MEDIA_NAME_MAX = 120
+FILE_NAME_MAX = 200
+"""Of the workbook: kept for people to recognise, so cut rather than refused."""
 
 
 class ComplaintOut(Struct, frozen=True):
@@ -85,7 +87,7 @@ async def publish_form(actor: Actor, content: bytes, file_name: str, media: Mapp
         definition=msgspec.json.encode(definition).decode(),
         xform=conversion.xform,
         workbook=content,
-        file_name=file_name,
+        file_name="".join(filter(str.isprintable, file_name))[:FILE_NAME_MAX],
         digest=digest_of(content, media),
         warnings=msgspec.json.encode(complaints_out(conversion.warnings)).decode(),
         valid_until=_last_day(definition),
@@ -165,7 +167,8 @@ def _refused(complaints: list[Complaint]) -> Exception:
 
 def _check_media(media: Mapping[str, bytes]) -> None:
     for name, content in media.items():
-        if not name or len(name) > MEDIA_NAME_MAX or name != name.strip(". ") or any(sign in name for sign in '/\\:"'):
+        is_plain = name.isprintable() and name == name.strip(". ") and not any(sign in name for sign in '/\\:"')
+        if not name or len(name) > MEDIA_NAME_MAX or not is_plain:
             raise refusal("form.media_name", name=name)
         if len(content) > settings.workbook_bytes_max:
             raise refusal("form.media_too_large", name=name, limit_bytes=settings.workbook_bytes_max)
