@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +13,13 @@ from msgspec import Struct
 
 from forms.definition import Form, questions
 from forms.evaluate import CompiledForm, Table, compile_form
+from forms.lists import UnreadableList, read_rows
 from server.questionnaires.plain import PlainCheck, plain_check
 from server.questionnaires.tables import FormMedia, FormVersion
 
 KEPT_MAX = 200
 """Compiled versions one process keeps; a form of 300 questions takes about 2 MB."""
-FIELD_BYTES_MAX = 1_000_000
+LIST_ENDINGS = (".csv", ".geojson", ".xml")
 
 Row = Mapping[str, str]
 ServedList = Callable[[UUID, list[str]], Awaitable[Sequence[Row]]]
@@ -34,7 +34,7 @@ class Published(Struct, frozen=True, kw_only=True):
     plain: PlainCheck | None
     """For a form without rules: reads answers that fit in one step, and leaves all others to `evaluate`."""
     lists: dict[str, Table]
-    """Rows of the CSV files published with the version, by list."""
+    """Rows of the list files published with the version, by list."""
     served: dict[str, str]
     """List → name under which `serve_list` knows it, for files that the product itself provides."""
 
@@ -70,8 +70,8 @@ async def load_version(bureau: UUID, form_id: str, version: str) -> Published | 
 async def _prepare(version: FormVersion) -> Published:
     form = msgspec.json.decode(version.definition, type=Form)
     media = await FormMedia.objects().where(FormMedia.form_version == version.id)
-    tables = {one.name: Table(read_list(one.content)) for one in media if one.name.endswith(".csv")}
-    lists = {name.removesuffix(".csv"): table for name, table in tables.items()}
+    tables = _read_lists(media)
+    lists = {name.rpartition(".")[0]: table for name, table in tables.items()}
     served = {}
     for chosen in form.lists.values():
         if chosen.file in tables:
@@ -89,13 +89,14 @@ async def _prepare(version: FormVersion) -> Published:
     )
 
 
-def read_list(content: bytes) -> list[dict[str, str]]:
-    """Rows of a CSV list in UTF-8 (with or without a mark) or GB18030."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("gb18030", errors="replace")
-    return [{key: value or "" for key, value in row.items() if key} for row in csv.DictReader(io.StringIO(text))]
+def _read_lists(media: Iterable[FormMedia]) -> dict[str, Table]:
+    """The list files among these, by file name. One that cannot be read is left out: what asks it is not re-checked."""
+    tables = {}
+    for one in media:
+        if one.name.endswith(LIST_ENDINGS):
+            with suppress(UnreadableList):
+                tables[one.name] = Table(read_rows(one.name, one.content))
+    return tables
 
 
 async def lists_for(published: Published, answers: Sequence[Any]) -> dict[str, Table]:

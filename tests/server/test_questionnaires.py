@@ -95,6 +95,40 @@ async def test_files_beside_the_workbook_are_kept_with_the_version(donghu):
     assert media.headers["content-disposition"] == "attachment"
 
 
+SITES = (
+    '{"type": "FeatureCollection", "features": [{"type": "Feature", "id": "north",'
+    ' "properties": {"title": "北厂"}, "geometry": {"type": "Point", "coordinates": [115.9, 28.68]}}]}'
+)
+TRADES = "<root><item><name>27</name><label>医药</label></item></root>"
+
+
+async def test_choices_from_every_kind_of_list_file_are_checked_again(donghu):
+    from forms.evaluate import evaluate
+    from server.moment import now
+    from server.questionnaires.library import load_version
+
+    endings = {"towns.csv": "name,label\n01,八一桥\n".encode("gb18030"), "sites.geojson": SITES.encode()}
+    media = {**endings, "trades.xml": TRADES.encode(), "notes.csv": b"\xff\xff not a list"}
+    survey = [(f"select_one_from_file {name}", name.partition(".")[0], name, "", "") for name in media][:3]
+    files = [("workbook", ("pulse.xlsx", workbook([*PULSE, *survey])))]
+    published = await donghu.chen.client.post("/v1/forms", files=[*files, *(("media", one) for one in media.items())])
+    assert published.status_code == 201, published.text
+    version = await load_version(donghu.bureau, "pulse", "1")
+
+    def flaws(**answers: str) -> list[tuple[str, str]]:
+        return [
+            (one.path, one.code) for one in evaluate(version.compiled, answers, now=now(), lists=version.lists).flaws
+        ]
+
+    assert flaws(towns="01", sites="north", trades="27") == []
+    assert flaws(towns="09", sites="south", trades="99") == [
+        ("towns", "choice"),
+        ("sites", "choice"),
+        ("trades", "choice"),
+    ]
+    assert "notes" not in version.lists
+
+
 async def test_only_who_may_publish_publishes_and_a_stranger_sees_no_form(donghu):
     refused = await publish(donghu.zhou.client, workbook(PULSE))
     assert (refused.status_code, refused.json()["code"]) == (403, "permission.missing")
