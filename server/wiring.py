@@ -70,6 +70,7 @@ def connect() -> None:
     on_submitted(filling.follow_records)
     on_withdrawn(task_actions.follow_withdrawal)
     on_withdrawn(visit_following.follow_withdrawal)
+    on_withdrawn(symposium_following.follow_withdrawal)
     on_withdrawn(filling.follow_withdrawal)
     follow_merge(follow_records_of_merged)
     follow_merge(follow_reports_of_merged)

@@ -38,6 +38,16 @@ async def follow_symposium_records(system: Actor, records: list[SubmittedRecord]
                 await _take_in(system, record)
 
 
+async def follow_withdrawal(system: Actor, record: UUID) -> None:
+    """Follower of records taken back: the meeting waits for its minutes again; what only they told of the sign-in goes."""
+    symposium = await Symposium.objects().get((Symposium.bureau == system.bureau) & (Symposium.record == record))
+    if symposium is not None:
+        symposium.record = None
+        await symposium.save()
+        sync.feed.touch(system.bureau, KIND, symposium.id)
+        await _bring_together(system, symposium, [])
+
+
 async def follow_enterprise_merge(system: Actor, old: UUID, into: UUID) -> None:
     """Follower of a merge: who came for the temporary firm came for the one it became."""
     for row in await Attendance.select(Attendance.id).where(

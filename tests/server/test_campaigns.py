@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.campaigns.board.rate import Tally, rates
-from server.campaigns.links.allowance import Allowance
+from server.allowance import Allowance
 from server.campaigns.links.prefill import prefill
 from server.campaigns.links.token import make_token, read_token
 from server.campaigns.rules import ValidityRule, is_valid, standing_of
@@ -338,6 +338,19 @@ async def test_an_answer_filled_in_offline_in_time_is_not_late_though_it_comes_l
     version = await publish(donghu, "visit_record")
     campaign = await opened(donghu, {"enterprises": [str(one)]}, opens_on=day(-20), closes_on=day(-2), grace_days=5)
     await visit(donghu, version, one, filled_at=NOW - timedelta(days=4))
+    shown = (await board(donghu, campaign))["rates"]
+    assert (shown["filled"], shown["late"]) == (1, 0)
+
+
+async def test_an_answer_in_time_that_takes_the_place_of_one_taken_back_is_not_late(donghu):
+    (one,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]}, opens_on=day(-20), closes_on=day(-2), grace_days=5)
+    device = await phone(donghu, donghu.zhou)
+    late = await visit(donghu, version, one, device)
+    await visit(donghu, version, one, device, filled_at=NOW - timedelta(days=4))
+    device.do("record.withdraw", late, {"reason": "填错企业"})
+    await device.sync()
     shown = (await board(donghu, campaign))["rates"]
     assert (shown["filled"], shown["late"]) == (1, 0)
 

@@ -201,6 +201,24 @@ async def test_an_amended_record_changes_its_rows_and_never_a_signature(donghu):
     assert len(device.rows("attendance")) == 1
 
 
+async def test_minutes_taken_back_and_sent_anew_are_those_of_the_same_meeting(donghu):
+    version = await publish(donghu, "symposium")
+    symposium = await plan(donghu)
+    device = await phone(donghu, donghu.zhou)
+    sign(device, symposium, "胡总", unit="某厂")
+    rows = [{"_id": str(new_id()), "attendee_kind": "expert", "att_unit": "大学", "att_name": "孙教授"}]
+    first = submit(device, "symposium", version, minutes(rows), origin="symposium", visit=symposium)
+    await device.sync()
+    device.do("record.withdraw", first, {"reason": "填错会议"})
+    await device.sync()
+    assert list(await attendance(donghu.zhou, symposium)) == ["胡总"]
+    second = submit(device, "symposium", version, minutes([]), origin="symposium", visit=symposium)
+    await device.sync()
+    (listed,) = (await donghu.zhou.client.get("/v1/symposia")).json()["items"]
+    assert listed["id"] == str(symposium)
+    assert (await show(donghu.zhou, symposium))["record"] == str(second)
+
+
 async def test_only_those_who_record_help_or_oversee_see_a_meeting(donghu):
     symposium = await plan(donghu)
     assert (await show(donghu.sun, symposium))["recorder"] == str(donghu.zhou.id)

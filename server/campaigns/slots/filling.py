@@ -32,6 +32,7 @@ from server.enterprises.tables import Enterprise
 from server.moment import now
 from server.people.actor import Actor
 from server.records.submission import SubmittedRecord
+from server.records.tables import Record
 from server.settings import settings
 from sync.identity import named_id
 from sync.transaction import transaction
@@ -76,9 +77,10 @@ async def _fill_instead(slot: Slot, following: SlotRecord | None) -> None:
         following.standing = FIRST
         await following.save()
         row = await Round.objects().get(Round.id == slot.round)
-        assert row is not None
+        record = await Record.objects().get((Record.bureau == slot.bureau) & (Record.id == following.record))
+        assert row is not None and record is not None
         slot.record, slot.via, slot.filled_at = following.record, following.via, following.received_at
-        slot.late = _day_of(following.received_at) > row.closes_on
+        slot.late = _answered_on(record) > row.closes_on
     await slot.save()
 
 
@@ -168,7 +170,7 @@ def _slot_of(rounds: dict[UUID, Round], record: SubmittedRecord, slots: list[Slo
     return slots[0] if slots else None
 
 
-def _answered_on(record: SubmittedRecord) -> date:
+def _answered_on(record: SubmittedRecord | Record) -> date:
     """The day it was filled in, as far as the device's clock can be believed."""
     return _day_of(record.received_at if record.clock_suspect else record.collected_at)
 
