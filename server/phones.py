@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from litestar import Request, Router, get, post
@@ -11,12 +12,16 @@ from litestar.params import JSONBody
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
 
+from server.allowance import Allowance
 from server.door import read_with
+from server.moment import now
 from server.refusals import refusal
+from server.settings import settings
 from sync import devices
 from sync.devices import DeviceContext
 from sync.pull import hello, pull
 from sync.push import decode_push, push
+from sync.refusal import Refusal
 from sync.wire import (
     Change,
     EnrolRequest,
@@ -68,9 +73,22 @@ def phone_of(request: PhoneRequest) -> DeviceContext:
     return request.auth
 
 
+@cache
+def wrong_codes() -> Allowance:
+    return Allowance(settings.wrong_codes_per_minute)
+
+
 @post("/enrol", status_code=200, exclude_from_auth=True)
-async def post_enrol(data: JSONBody[EnrolRequest]) -> EnrolResponse:
-    return await devices.enrol(data.code, data.incarnation, data.name)
+async def post_enrol(request: Request[Any, Any, Any], data: JSONBody[EnrolRequest]) -> EnrolResponse:
+    """Only wrong codes are counted: all phones of a bureau may stand behind one address."""
+    source = request.client.host if request.client else ""
+    if wait := wrong_codes().wait(source, now()):
+        raise refusal("enrol.too_often", retry_after=wait)
+    try:
+        return await devices.enrol(data.code, data.incarnation, data.name)
+    except Refusal:
+        wrong_codes().take(source, now())
+        raise
 
 
 @post("/push", status_code=200)

@@ -64,6 +64,7 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "密码至少 8 位,并含大写、小写、数字、符号中的三类",
         "A password needs 8 characters and three of: capitals, small letters, digits, signs",
     ),
+    "password.same": (422, "新密码不能与原密码相同", "The new password must differ from the old one"),
     "permission.missing": (403, "您的角色不能做此操作({permission})", "Your role may not do this ({permission})"),
     "bureau.unknown": (404, "没有这个机构:{bureau}", "No such bureau: {bureau}"),
     "bureau.exists": (409, "机构代码已存在:{code}", "A bureau with this code exists: {code}"),
@@ -88,6 +89,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "person.exists": (409, "账号已存在:{login}", "This login is taken: {login}"),
     "role.unknown": (422, "没有这个角色:{role}。可选:{roles}", "No such role: {role}. Roles: {roles}"),
     "device.unknown": (404, "没有这台设备", "No such device"),
+    "enrol.too_often": (
+        429,
+        "错误的登记码过多,请 {retry_after} 秒后再试",
+        "Too many wrong enrolment codes; try again in {retry_after} seconds",
+    ),
     "device.required": (
         403,
         "这个地址只供已登记的手机使用;电脑请用 /v1 下的地址",

@@ -61,6 +61,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Memory one password check takes (argon2); more is slower for whoever guesses."""
     enrolment_hours: int = 72
     """How long an enrolment code for a phone can be used."""
+    wrong_codes_per_minute: int = 30
+    """Wrong enrolment codes one address may send in a minute, in each process."""
     assignments_per_commissioner_max: int = 5
     """Enterprises per commissioner above which an assignment carries a warning."""
     visit_interval_days: int = 30

@@ -44,13 +44,7 @@ async def sign_in(bureau_code: str, login: str, password: str) -> OpenedSession:
     if person is None:
         await hash_password(password)  # the same work as for a known login, so that time tells nothing
         raise refusal("session.wrong")
-    if person.locked_until is not None and person.locked_until > now():
-        raise refusal(
-            "session.locked", until=person.locked_until.astimezone(settings.timezone).isoformat(timespec="minutes")
-        )
-    if not await matches(person.password_hash, password):
-        await _count_failure(person)
-        raise refusal("session.wrong")
+    await _prove(person, password)
     async with transaction():
         await Person.update({Person.failures: 0, Person.locked_until: None}).where(Person.id == person.id)
         token = await open_session_of(person.bureau, person.id)
@@ -81,13 +75,13 @@ async def actor_of_session(token: str) -> tuple[Actor, bool]:
     moment = now()
     if session is None or _is_over(session, moment):
         raise refusal("session.required")
+    person = await Person.objects().get(Person.id == session.person)
+    if person is None or person.disabled_at is not None:
+        raise refusal("session.required")
     if moment - session.seen_at > SEEN_EVERY:
         await Session.update({Session.seen_at: moment}).where(Session.id == session.id)
     actor = await load_actor(session.bureau, session.person)
-    if session.is_console:
-        return actor, False
-    must_change = await Person.exists().where((Person.id == session.person) & Person.must_change_password.eq(True))
-    return actor, must_change
+    return actor, person.must_change_password and not session.is_console
 
 
 def _is_over(session: Session, moment: datetime) -> bool:
@@ -97,10 +91,13 @@ def _is_over(session: Session, moment: datetime) -> bool:
 
 
 async def change_password(actor: Actor, token: str, old: str, new: str) -> None:
-    """For the signed-in person only. Ends every other session of theirs."""
+    """For the signed-in person only. Ends every other session of theirs. Raises `password.same`, `password.weak`, and counts
+    wrong guesses as signing in does: a session somebody left open is no way around the lock."""
     person = await Person.objects().get(Person.id == actor.person)
-    if person is None or not await matches(person.password_hash, old):
-        raise refusal("session.wrong")
+    assert person is not None
+    await _prove(person, old)
+    if new == old:
+        raise refusal("password.same")
     check_strength(new)
     password_hash = await hash_password(new)
     async with transaction():
@@ -125,6 +122,16 @@ async def _find_person(bureau_code: str, login: str) -> Person | None:
     found = await named.limit(2)
     # Without a bureau code a login must be the only one of its name; two bureaus may both have a "dispatcher".
     return found[0] if len(found) == 1 and found[0].disabled_at is None else None
+
+
+async def _prove(person: Person, password: str) -> None:
+    """Raises `session.wrong`, `session.locked`."""
+    if person.locked_until is not None and person.locked_until > now():
+        until = person.locked_until.astimezone(settings.timezone)
+        raise refusal("session.locked", until=until.isoformat(timespec="minutes"))
+    if not await matches(person.password_hash, password):
+        await _count_failure(person)
+        raise refusal("session.wrong")
 
 
 async def _count_failure(person: Person) -> None:

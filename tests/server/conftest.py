@@ -84,6 +84,9 @@ async def found(code: str, name: str, region: str) -> Cast:
 
 
 async def go_home(cast: Cast) -> None:
+    from server.phones import wrong_codes
+
+    wrong_codes.cache_clear()
     for member in cast.members.values():
         await member.client.aclose()
     await cast.door.aclose()

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.campaigns.board.rate import Tally, rates
 from server.allowance import Allowance
+from server.campaigns.board.rate import Tally, rates
 from server.campaigns.links.prefill import prefill
 from server.campaigns.links.token import make_token, read_token
 from server.campaigns.rules import ValidityRule, is_valid, standing_of

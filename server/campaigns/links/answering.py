@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from forms.definition import Form
+from server.allowance import Allowance
 from server.campaigns.actions import put_mark
 from server.campaigns.links.actions import secret
-from server.campaigns.links.allowance import Allowance
 from server.campaigns.links.prefill import constants, prefill
 from server.campaigns.links.token import read_token
 from server.campaigns.rules import is_over

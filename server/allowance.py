@@ -18,13 +18,17 @@ class Allowance:
 
     def take(self, key: str, moment: datetime) -> int:
         """0 if this request is allowed, else the seconds to wait."""
+        wait = self.wait(key, moment)
+        if not wait:
+            self._used[key].append(moment)
+        return wait
+
+    def wait(self, key: str, moment: datetime) -> int:
+        """The same, and nothing is used up: for those of whom only what fails is to count."""
         used = self._used.setdefault(key, deque())
         self._used.move_to_end(key)
         while len(self._used) > KEYS_MAX:
             self._used.popitem(last=False)
         while used and moment - used[0] >= WINDOW:
             used.popleft()
-        if len(used) >= self.per_minute:
-            return max(1, ceil((used[0] + WINDOW - moment).total_seconds()))
-        used.append(moment)
-        return 0
+        return max(1, ceil((used[0] + WINDOW - moment).total_seconds())) if len(used) >= self.per_minute else 0
