@@ -15,6 +15,7 @@ from server.people.kinds import NAME_KIND, NAMES_SCOPE
 from server.people.roles import HANDLER, ROLES
 from server.people.tables import Bureau, Person, RoleGrant, Unit
 from server.refusals import refusal
+from sync.devices import list_devices, revoke_device
 from sync.feed import touch
 from sync.identity import new_id
 from sync.scopes import grant
@@ -165,6 +166,23 @@ async def reset_password(actor: Actor, login: str) -> AddedPerson:
         await person.save()
         await record_event(actor, "person.reset_password", "person", person.id, {})
     return AddedPerson(person.id, login, password)
+
+
+async def disable_person(actor: Actor, login: str) -> Person:
+    """Somebody has left: no session and no phone of theirs works from now on, and phones are told to wipe. What they recorded
+    stays theirs, and what they looked after stays with them until it is handed over. Raises `person.unknown`."""
+    actor.must("person.write")
+    async with transaction():
+        person = await Person.objects().get((Person.bureau == actor.bureau) & (Person.login == login))
+        if person is None or person.disabled_at is not None:
+            raise refusal("person.unknown")
+        person.disabled_at = now()
+        await person.save()
+        for device in await list_devices(actor.bureau, person.id):
+            await revoke_device(actor.bureau, device.id)
+        touch(actor.bureau, NAME_KIND, person.id, gone=True)
+        await record_event(actor, "person.disable", "person", person.id, {})
+    return person
 
 
 async def grant_role(actor: Actor, person: UUID, role: str, unit: UUID) -> None:

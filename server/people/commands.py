@@ -12,6 +12,7 @@ from server.people.actions import (
     NewUnit,
     add_person,
     add_unit,
+    disable_person,
     found_bureau,
     reset_password,
 )
@@ -134,6 +135,22 @@ def person_password(login: str, bureau: str, as_json: bool) -> None:
         return await reset_password(await console_actor(bureau), login)
 
     _show_added(run(work), as_json)
+
+
+@person.command("disable")
+@click.argument("login")
+@bureau_option
+def person_disable(login: str, bureau: str) -> None:
+    """Somebody has left: their sessions end and their phones are told to wipe. Hand over what they looked after.
+
+    \b
+    Example: qifang person disable zhou
+    """
+
+    async def work() -> Person:
+        return await disable_person(await console_actor(bureau), login)
+
+    out.print(f"{run(work).name} can no longer sign in")
 
 
 @person.command("list")

@@ -94,3 +94,18 @@ async def test_a_new_password_opens_a_locked_account_and_ends_the_old_one(donghu
     assert (await donghu.zhou.client.get("/v1/units")).json()["code"] == "password.change_required"
     with pytest.raises(Refusal, match="person.unknown"):
         await reset_password(donghu.system, "nobody")
+
+
+async def test_whoever_has_left_gets_in_nowhere_and_the_phone_is_told_to_wipe(donghu):
+    from server.people.actions import disable_person
+    from tests.server.fieldwork import phone
+
+    device = await phone(donghu, donghu.zhou)
+    await disable_person(donghu.system, "zhou")
+    refused = await donghu.zhou.client.get("/v1/session")
+    assert (refused.status_code, refused.json()["code"]) == (401, "session.required")
+    told = await device.client.get("/sync/v1/hello", headers={"Authorization": f"Bearer {device.meta('token')}"})
+    assert (told.status_code, told.json()["code"], told.json()["details"]["wipe"]) == (403, "device_revoked", True)
+    assert (await sign_in(donghu, "zhou", "Visit-2026!")).json()["code"] == "session.wrong"
+    again = await donghu.chen.client.post("/v1/enrolments", json={"login": "zhou"})
+    assert again.json()["code"] == "person.unknown"

@@ -78,7 +78,8 @@ async def _fill_instead(slot: Slot, following: SlotRecord | None) -> None:
         await following.save()
         row = await Round.objects().get(Round.id == slot.round)
         record = await Record.objects().get((Record.bureau == slot.bureau) & (Record.id == following.record))
-        assert row is not None and record is not None
+        assert row is not None
+        assert record is not None
         slot.record, slot.via, slot.filled_at = following.record, following.via, following.received_at
         slot.late = _answered_on(record) > row.closes_on
     await slot.save()
