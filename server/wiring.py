@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from server import lists, moment
+from server import dossiers, lists, moment
 from server.callbacks import phone as callback_operations
 from server.callbacks.actions import guard_closing
 from server.callbacks.following import follow_callback_records
@@ -63,6 +63,7 @@ def connect() -> None:
     shown_with(may_see_issue_of)
     on_filed(follow_reports)
     on_submitted(follow_records)
+    on_submitted(dossiers.follow_records)
     on_submitted(follow_callback_records)
     on_submitted(task_actions.follow_visit_records)
     on_submitted(visit_following.follow_visit_records)
