@@ -15,6 +15,9 @@ from server.refusals import refusal
 from server.settings import settings
 from sync.refusal import Refusal
 
+ANSWERS_DEPTH_MAX = 64
+"""Repeats within repeats of answers. How deep the decoder itself can go differs between versions of Python."""
+
 
 class Judgement(Struct, frozen=True):
     """What was found about one body of answers. `evaluation` is None when the plain check sufficed."""
@@ -49,9 +52,14 @@ async def judge(bureau: UUID, submissions: Sequence[Any]) -> list[Judgement | Re
             results[at] = Judgement(published, body, [], None)
             continue
         try:
-            waiting.setdefault(published.id, []).append((at, msgspec.json.decode(one.answers)))
+            answers = msgspec.json.decode(one.answers)
         except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
             results[at] = refusal("record.malformed")
+            continue
+        if _is_deeper_than(answers, ANSWERS_DEPTH_MAX):
+            results[at] = refusal("record.malformed")
+        else:
+            waiting.setdefault(published.id, []).append((at, answers))
     for published in {one.id: one for one in versions.values() if one is not None}.values():
         several = waiting.get(published.id, [])
         lists = await lists_for(published, [answers for _, answers in several]) if several else {}
@@ -60,3 +68,18 @@ async def judge(bureau: UUID, submissions: Sequence[Any]) -> list[Judgement | Re
             evaluation = evaluate(published.compiled, answers, now=filled, lists=lists)
             results[at] = Judgement(published, bytes(submissions[at].answers), evaluation.flaws, evaluation)
     return results
+
+
+def _is_deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            child
+            for one in level
+            if isinstance(one, dict | list)
+            for child in (one.values() if isinstance(one, dict) else one)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
