@@ -259,12 +259,12 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     ),
     "record.closed": (
         409,
-        "记录已{state},不能再修改或撤回",
+        "记录{state_zh},不能再修改或撤回",
         "The record is {state} and can no longer be changed or withdrawn",
     ),
     "record.not_reviewable": (
         409,
-        "记录当前状态({state})不能审核",
+        "记录{state_zh},现在不能审核",
         "A record in this state ({state}) cannot be reviewed",
     ),
     "record.other_form": (422, "这条记录属于表单 {form}", "This record belongs to form {form}"),

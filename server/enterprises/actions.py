@@ -81,7 +81,7 @@ async def change_enterprise(actor: Actor, enterprise: UUID, changes: Mapping[str
     if not values:
         raise refusal("enterprise.nothing_set")
     async with transaction():
-        row = await reach_enterprise(actor, enterprise)
+        row = await hold_enterprise(actor, enterprise)
         before = await flat(row)
         changed = {name: value for name, value in values.items() if before.get(name, "") != value}
         if changed:
@@ -154,6 +154,15 @@ async def reach_enterprise(actor: Actor, enterprise: UUID) -> Enterprise:
     row = await Enterprise.visible_to(actor).where(Enterprise.id == found.id).first() if found else None
     if row is None:
         raise refusal("enterprise.unknown")
+    return row
+
+
+async def hold_enterprise(actor: Actor, enterprise: UUID) -> Enterprise:
+    """`reach_enterprise` and hold the row until the commit: what a phone writes meanwhile is not written over."""
+    row = await reach_enterprise(actor, enterprise)
+    if is_postgres():
+        await fetch("SELECT id FROM enterprise WHERE id = $1 FOR UPDATE", [row.id])
+        await row.refresh()
     return row
 
 

@@ -177,9 +177,10 @@ async def change_calendar(actor: Actor, days: list[Day]) -> int:
 
 
 async def _open_after(bureau: UUID, last: UUID) -> list[Issue]:
+    """Held until the commit, so that no verb is undone by writing the row back."""
+    rows = Issue.objects().lock_rows() if is_postgres() else Issue.objects()
     return (
-        await Issue.objects()
-        .where(Issue.bureau == bureau, Issue.closed_at.is_null(), Issue.id > last)
+        await rows.where(Issue.bureau == bureau, Issue.closed_at.is_null(), Issue.id > last)
         .order_by(Issue.id)
         .limit(CHUNK)
     )

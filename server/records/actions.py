@@ -29,7 +29,7 @@ from server.records.submission import (
     follow,
     submit_records,
 )
-from server.records.tables import AMENDED, APPROVED, RECEIVED, RETURNED, WITHDRAWN, Record, RecordVersion
+from server.records.tables import AMENDED, APPROVED, RECEIVED, RETURNED, STATES, WITHDRAWN, Record, RecordVersion
 from server.refusals import refusal
 from sync.feed import touch, touch_many
 from sync.operations import OperationContext
@@ -171,7 +171,7 @@ async def _review(actor: Actor, id: UUID, state: str, reason: str) -> None:
         await find_record(actor, id)
         record = await _locked().get((Record.bureau == actor.bureau) & (Record.id == id))
         if record.state not in (RECEIVED, AMENDED):
-            raise refusal("record.not_reviewable", state=record.state)
+            raise refusal("record.not_reviewable", state=record.state, state_zh=STATES[record.state])
         await Record.update(
             {
                 Record.state: state,
@@ -228,7 +228,7 @@ def _locked() -> Any:
 
 def _must_be_open(record: Record) -> None:
     if record.state not in OPEN:
-        raise refusal("record.closed", state=record.state)
+        raise refusal("record.closed", state=record.state, state_zh=STATES[record.state])
 
 
 async def follow_enterprise_merge(system: Actor, old: UUID, into: UUID) -> None:

@@ -12,7 +12,8 @@ from piccolo.table import Table
 from server.people.actor import Actor
 
 RECEIVED, RETURNED, AMENDED, APPROVED, WITHDRAWN = "received", "returned", "amended", "approved", "withdrawn"
-STATES = (RECEIVED, RETURNED, AMENDED, APPROVED, WITHDRAWN)
+STATES = {RECEIVED: "待审核", RETURNED: "已退回", AMENDED: "修改后待审核", APPROVED: "已通过审核", WITHDRAWN: "已撤回"}
+"""Each with its name in Chinese."""
 
 
 class Record(Table, tablename="record"):

@@ -1,16 +1,19 @@
 """What happens when two do something at the same time: nobody is told of a bug, and it happens once."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from server.moment import at
 from server.people.tables import Person, Unit
 from sync.transaction import fetch, is_postgres, transaction
 from tests.server.conftest import PASSWORD
+from tests.server.fieldwork import enterprises, phone
 from tests.server.test_callbacks import WELL, hire, signed_off
-from tests.server.test_issues import do, filed, report
+from tests.server.test_issues import FRIDAY, do, filed, report
 
 pytestmark = pytest.mark.anyio
 
@@ -87,3 +90,30 @@ async def test_two_reporters_called_at_the_same_time_close_the_issue(donghu):
     callers = ((donghu.qian, 1), (other, 2))
     await asyncio.gather(*(do(caller, into, "callbacks", **WELL, report=str(UUID(int=n))) for caller, n in callers))
     assert (await donghu.lin.client.get(f"/v1/issues/{into}")).json()["state"] == "CLOSED"
+
+
+async def test_a_verb_used_while_the_calendar_changes_is_not_undone(donghu):
+    from server.issues import actions
+    from server.worktime.actions import Day
+
+    (number,) = await filed(donghu, report(donghu))
+    await do(donghu.lin, number, "dispatch", lead="finance")
+    supervisor = await donghu.sun.actor()
+    days = [Day(day=FRIDAY.date() + timedelta(days=n), is_working=False, name="台风") for n in (3, 4)]
+    with at(FRIDAY):
+        await asyncio.gather(actions.change_calendar(supervisor, days), do(donghu.he, number, "signature"))
+    shown = (await donghu.lin.client.get(f"/v1/issues/{number}")).json()
+    assert (shown["state"], len(shown["events"])) == ("IN_PROGRESS", 3)
+
+
+async def test_a_desk_and_a_phone_that_change_one_dossier_both_have_their_say(donghu):
+    (one,) = await enterprises(donghu, 1)
+    device = await phone(donghu, donghu.zhou)
+    await device.sync()
+    base = device.version("enterprise", one)
+    device.do("enterprise.patch", one, {"set": {"staff": "55"}}, base=base, was={"staff": "40"})
+    desk = donghu.sun.client.patch(f"/v1/enterprises/{one}", json={"set": {"address": "八一大道1号"}})
+    await asyncio.gather(desk, device.push())
+    dossier = (await donghu.sun.client.get(f"/v1/enterprises/{one}")).json()
+    assert (dossier["facts"]["staff"], dossier["address"]) == ("55", "八一大道1号")
+    device.close()

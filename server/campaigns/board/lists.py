@@ -92,8 +92,7 @@ async def list_campaigns(actor: Actor, *, after: str, limit: int) -> Page[Campai
         query = query.where(Campaign.id < read_mark(after, tuple[UUID])[0])
     found = await query.order_by(Campaign.id, ascending=False).limit(limit + 1)
     rows = found[:limit]
-    items = [await campaign_out(row) for row in rows]
-    return Page(items, mark(rows[-1].id) if len(found) > limit else None)
+    return Page(await _campaigns_out(rows), mark(rows[-1].id) if len(found) > limit else None)
 
 
 async def show_campaign(actor: Actor, campaign: UUID) -> CampaignOut:
@@ -102,18 +101,51 @@ async def show_campaign(actor: Actor, campaign: UUID) -> CampaignOut:
 
 
 async def campaign_out(row: Campaign) -> CampaignOut:
-    rounds = await Round.objects().where(Round.bureau == row.bureau, Round.campaign == row.id).order_by(Round.n)
-    return CampaignOut(
-        id=row.id, name=row.name, created_at=row.created_at, rounds=[await round_out(one) for one in rounds]
+    return (await _campaigns_out([row]))[0]
+
+
+async def _campaigns_out(campaigns: list[Campaign]) -> list[CampaignOut]:
+    """Two questions, however many campaigns."""
+    if not campaigns:
+        return []
+    rounds: dict[UUID, list[Round]] = {row.id: [] for row in campaigns}
+    found = (
+        await Round.objects()
+        .where(Round.bureau == campaigns[0].bureau, Round.campaign.is_in(list(rounds)))
+        .order_by(Round.n)
     )
+    for one in found:
+        rounds[one.campaign].append(one)
+    versions = await _versions(found)
+    return [
+        CampaignOut(
+            id=row.id,
+            name=row.name,
+            created_at=row.created_at,
+            rounds=[_round_out(one, versions) for one in rounds[row.id]],
+        )
+        for row in campaigns
+    ]
 
 
 async def round_out(row: Round) -> RoundOut:
-    version = await FormVersion.select(FormVersion.version).where(FormVersion.id == row.form_version).first()
+    return _round_out(row, await _versions([row]))
+
+
+async def _versions(rounds: list[Round]) -> dict[UUID, str]:
+    """Form version → what it is called; a round that is only planned has none yet."""
+    wanted = [row.form_version for row in rounds if row.form_version is not None]
+    if not wanted:
+        return {}
+    found = await FormVersion.select(FormVersion.id, FormVersion.version).where(FormVersion.id.is_in(wanted))
+    return {row["id"]: row["version"] for row in found}
+
+
+def _round_out(row: Round, versions: dict[UUID, str]) -> RoundOut:
     return RoundOut(
         n=row.n,
         form=row.form_id,
-        version=version["version"] if version else "",
+        version=versions.get(row.form_version, ""),
         opens_on=row.opens_on,
         closes_on=row.closes_on,
         last_day=last_day(row),

@@ -12,7 +12,7 @@ from server.enterprises.actions import (
     NAME_KIND,
     enterprise_scope,
     flat,
-    reach_enterprise,
+    hold_enterprise,
     store_values,
 )
 from server.enterprises.tables import (
@@ -44,8 +44,10 @@ async def merge_enterprises(actor: Actor, temporary: UUID, into: UUID) -> Enterp
     """What the kept row does not know it takes over; nothing it knows is overwritten. Raises `enterprise.merge_coded`, `.merge_self`."""
     actor.must("enterprise.write")
     async with transaction():
-        old = await reach_enterprise(actor, temporary)
-        kept = await reach_enterprise(actor, into)
+        old = await hold_enterprise(actor, temporary)
+        kept = await hold_enterprise(actor, into)
+        if old.merged_into is not None or kept.merged_into is not None:
+            raise refusal("enterprise.unknown")  # merged by somebody else while this one waited
         if old.id == kept.id:
             raise refusal("enterprise.merge_self")
         if old.credit_code:
