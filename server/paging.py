@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -31,9 +32,19 @@ def mark(*key: Any) -> str:
 def read_mark(after: str, kind: type[T]) -> T:
     """The key inside a mark, as `kind` (a tuple type). Raises `request.cursor`."""
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)), type=kind, strict=False)
-    except (ValueError, binascii.Error, msgspec.DecodeError):
+        key = msgspec.json.decode(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)), type=kind, strict=False)
+    except (ValueError, binascii.Error, msgspec.DecodeError, RecursionError):
         raise refusal("request.cursor") from None
+    if not all(map(_is_ours, key)):  # type: ignore[call-overload]
+        raise refusal("request.cursor")
+    return key
+
+
+def _is_ours(part: Any) -> bool:
+    """Whether a mark of ours can hold this; the rest no database can even be asked about."""
+    if isinstance(part, datetime):
+        return part.utcoffset() == timedelta(0)
+    return not isinstance(part, str) or "\0" not in part
 
 
 def check_limit(limit: int) -> int:

@@ -1,12 +1,15 @@
 """What no address may be sent: each one answers with a refusal that has a code, and nothing is written."""
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
+from server.paging import mark
 from server.people.roles import ROLES
 from sync.identity import new_id
+from sync.phone import Answered
 from tests.server.addresses import Address, addresses, smallest, spoilt
 from tests.server.fieldwork import phone
 from tests.server.full_bureau import contents, fill
@@ -57,7 +60,7 @@ HARMLESS = {"large", "nothing", "empty", "late", "early", "zone", "wildcard", "v
 
 
 def taking_json() -> list[Address]:
-    return [one for one in addresses() if one.body is not None and one.path != "/v1/session"]
+    return [one for one in addresses() if one.body is not None]
 
 
 def sentence(answer: Any, *what: Any) -> str:
@@ -151,7 +154,21 @@ FILTERS = (
     "record",
     "mine",
 )
+MARKS = [
+    [key, str(UUID(int=1))]
+    for key in (
+        "a\0b",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "0001-01-01",
+        10**30,
+        -1,
+        None,
+        "x" * 9000,
+    )
+]
 QUERIES = [
+    *(f"after={mark(*key)}" for key in MARKS),
     *(f"{name}=%00" for name in FILTERS),
     *("limit=-1", "limit=0", "limit=1e9", "limit=99999999999999999999999", "limit=x"),
     *("after=x", "after=W10", "after=WzEsMl0", "after=WyJhIiwiYiJd", "after=%F0%9F%98%80"),
@@ -218,3 +235,64 @@ async def test_a_code_that_exists_is_refused_and_one_with_a_slash_reaches_nowher
     assert (again.status_code, again.json()["details"]) == (409, {"code": "sme"})
     inside = await donghu.chen.client.post("/v1/units", json={"code": "finance/x", "name": "混进来的"})
     assert (inside.status_code, inside.json()["code"]) == (400, "request.malformed")
+
+
+DEEP_ANSWERS = [
+    b'{"remark": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    b'{"a":' * 20_000 + b"1" + b"}" * 20_000,
+]
+HURTFUL_ANSWERS = [
+    b'{"staff": 1e999}',
+    b'{"staff": ' + b"9" * 4000 + b"}",
+    b'{"staff": -0.0, "staff": 1}',
+    b'{"remark": "\xff\xfe"}',
+    b'{"remark": "\\ud800"}',
+    b'{"' + b"x" * 50_000 + b'": 1}',
+    b"{" + b",".join(b'"q%d": 1' % n for n in range(20_000)) + b"}",
+    b"[]",
+    b"null",
+    b'"answers"',
+]
+
+
+@pytest.mark.parametrize("answers", HURTFUL_ANSWERS, ids=range(len(HURTFUL_ANSWERS)))
+async def test_answers_that_were_made_to_hurt_are_refused_or_kept_and_never_break_the_server(donghu, answers):
+    from server.questionnaires.actions import publish_form
+    from tests.server.workbooks import PULSE, workbook
+
+    await publish_form(donghu.system, workbook(PULSE), "pulse.xlsx")
+    head = b'{"form":"pulse","version":"1","filled_at":"2026-11-20T10:00:00+08:00","answers":'
+    desk = await donghu.zhou.client.post("/v1/records", content=head + answers + b"}", headers=JSON)
+    assert desk.status_code == 201 or is_refusal(desk), sentence(desk, answers[:60])
+    device = await phone(donghu, donghu.zhou)
+    for raw in (answers, b'{"remark": "the next one"}'):
+        args = msgspec.Raw(head + raw + b"}")
+        try:
+            device.do("record.submit", new_id(), args)
+        except UnicodeDecodeError:
+            continue  # our own phone keeps only text
+    results = await device.push()
+    assert results[-1].status == "applied"
+    await device.pull()
+    assert "the next one" in {
+        body["answers"].get("remark") for body in device.rows("record").values() if isinstance(body["answers"], dict)
+    }
+    if desk.status_code == 201:
+        shown = await donghu.zhou.client.get(f"/v1/records/{desk.json()['id']}")
+        assert shown.status_code == 200
+        assert msgspec.json.decode(shown.content)
+    await device.client.aclose()
+
+
+@pytest.mark.parametrize("answers", DEEP_ANSWERS, ids=["list", "object"])
+async def test_answers_nested_without_end_are_refused_and_nothing_is_applied(donghu, answers):
+    head = b'{"form":"pulse","version":"1","filled_at":"2026-11-20T10:00:00+08:00","answers":'
+    desk = await donghu.zhou.client.post("/v1/records", content=head + answers + b"}", headers=JSON)
+    assert is_refusal(desk), sentence(desk)
+    device = await phone(donghu, donghu.zhou)
+    device.do("record.submit", new_id(), msgspec.Raw(head + answers + b"}"))
+    with pytest.raises(Answered) as no:
+        await device.push()
+    assert (no.value.status, no.value.code) == (400, "envelope.malformed")
+    assert (await donghu.zhou.client.get("/v1/records")).json()["items"] == []
+    await device.client.aclose()
