@@ -10,7 +10,6 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from forms.definition import Form
 from forms.entities import EntityChange, extract
 from server.audit.actions import record_event
 from server.enterprises.tables import Enterprise
@@ -68,12 +67,13 @@ def on_filed(follower: Follower) -> None:
 async def file_reports(actor: Actor, submitted: list[SubmittedRecord]) -> list[FiledReport]:
     """Follows records. A report exists once: rows of an amended record that were filed before keep their first words."""
     reports = [
-        _report_of(record, change, has_own_ids=_has_own_ids(evaluation.compiled.form))
+        _report_of(record, change)
         for record in submitted
         if (evaluation := record.judgement.evaluation) is not None and evaluation.compiled.form.entities
         for change in extract(evaluation, str(record.id))
         if change.dataset == DATASET and change.action != "update"
     ]
+    reports = _each_its_own(reports)
     if any(record.is_amendment for record in submitted):
         reports = await _not_yet_filed(reports)
     reports = await _of_known_enterprises(actor.bureau, reports, {record.enterprise for record in submitted})
@@ -97,16 +97,11 @@ async def store_reports(actor: Actor, reports: Sequence[FiledReport]) -> None:
         await follower(system_of(actor.bureau), list(reports))
 
 
-def _has_own_ids(form: Form) -> bool:
-    """Whether the form itself says what the ids of its reports are."""
-    return any(one.dataset == DATASET and one.entity_id is not None for one in form.entities)
-
-
-def _report_of(record: SubmittedRecord, change: EntityChange, *, has_own_ids: bool) -> FiledReport:
+def _report_of(record: SubmittedRecord, change: EntityChange) -> FiledReport:
+    """Its id is made from the record's, whatever the form says, so that no record can take the id of another's report."""
     said = change.properties
-    own = _uuid(change.entity_id) if has_own_ids else None
     return FiledReport(
-        id=own or kin_id(record.id, DATASET, change.entity_id),
+        id=kin_id(record.id, DATASET, change.entity_id),
         bureau=record.bureau,
         record=record.id,
         enterprise=_uuid(said.get("enterprise", "")) or record.enterprise,
@@ -128,6 +123,16 @@ def _report_of(record: SubmittedRecord, change: EntityChange, *, has_own_ids: bo
         reported_at=record.received_at,
         collected_at=record.collected_at,
     )
+
+
+def _each_its_own(reports: list[FiledReport]) -> list[FiledReport]:
+    """Rows of one record that came under the same `_id` are told apart by their order: nothing said is lost."""
+    seen: dict[UUID, int] = {}
+    told_apart = []
+    for report in reports:
+        times = seen[report.id] = seen.get(report.id, 0) + 1
+        told_apart.append(report if times == 1 else replace(report, id=kin_id(report.id, DATASET, times)))
+    return told_apart
 
 
 def _uuid(text: str) -> UUID | None:

@@ -172,3 +172,16 @@ async def test_reports_say_when_they_came_and_when_they_were_said(donghu, talk):
     report = await Report.objects().first()
     assert report.reported_at == datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
     assert report.collected_at == datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
+
+
+async def test_two_rows_under_one_id_are_two_reports_and_stay_so_when_amended(donghu, talk):
+    from server.records.actions import Amendment, amend_record, context_of
+
+    rows = [MONEY, MONEY | {"title": "电费太高"}]
+    sent = await donghu.zhou.client.post("/v1/records", json=filled(rows))
+    assert sent.status_code == 201, sent.text
+    again = filled(rows) | {"answers": msgspec.Raw(msgspec.json.encode({"who": "李", "issues": rows}))}
+    amendment = msgspec.convert(again, Amendment)
+    await amend_record(context_of(await donghu.zhou.actor()), UUID(sent.json()["id"]), new_id(), amendment)
+    reports = (await donghu.sun.client.get("/v1/reports")).json()["items"]
+    assert sorted(report["title"] for report in reports) == sorted([MONEY["title"], "电费太高"])
