@@ -29,16 +29,17 @@ class Promise(Struct, frozen=True):
 
 
 def promises_in(record: UUID, answers: Mapping[str, Any]) -> list[Promise]:
-    """One per row that says what was promised, and one for the next contact. Rows keep their task by `_id`, else by place."""
-    found = []
+    """One per row that says what was promised, and one for the next contact. Rows keep their task by `_id`, else (or when
+    another row has the same) by place."""
+    found, taken = [], {NEXT_VISIT[1]}
     rows = answers.get(PROMISES)
     for place, row in enumerate(rows[:PROMISES_MAX] if isinstance(rows, list) else []):
         what = row.get(WHAT) if isinstance(row, dict) else None
         if isinstance(what, str) and what.strip():
-            key = row.get("_id") or place
-            found.append(
-                Promise(kin_id(record, "task", key), PROMISE, what.strip(), _day(row.get(BY_WHEN)) or NO_DAY)
-            )
+            key = str(row.get("_id") or place)
+            key = f"{key}/{place}" if key in taken else key
+            taken.add(key)
+            found.append(Promise(kin_id(record, "task", key), PROMISE, what.strip(), _day(row.get(BY_WHEN)) or NO_DAY))
     closing = answers.get(NEXT_VISIT[0])
     again = _day(closing.get(NEXT_VISIT[1])) if isinstance(closing, dict) else None
     if again is not None:

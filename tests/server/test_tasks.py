@@ -84,6 +84,20 @@ async def test_an_amended_record_moves_its_tasks_takes_back_what_it_no_longer_sa
     assert "再次联系企业 / Be in touch again" not in {row["title"] for row in device.rows("task").values()}
 
 
+async def test_two_promises_under_one_id_are_two_tasks_and_stay_so_when_amended(donghu, visited):
+    device, record, version, answers, _ = visited
+    row = answers["promises"][0] | {"_id": "next_visit"}
+    rows = [row, row | {"promise": "寄样品"}]
+    amended = {"form": "visit_record", "version": version, "answers": {**answers, "promises": rows}}
+    for note in ("一", "二"):
+        args = msgspec.to_builtins({**amended, "filled_at": datetime.now(UTC), "note": note})
+        done = device.do("record.amend", record, args)
+        await device.sync()
+        assert device.result(done).status == "applied"
+    titles = [one["title"] for one in await tasks(donghu.zhou)]
+    assert sorted(titles) == sorted([row["promise"], "寄样品", "再次联系企业 / Be in touch again"])
+
+
 async def test_a_task_is_its_owners_a_supervisor_reads_all_and_strangers_see_none(donghu, visited):
     mine = await tasks(donghu.zhou)
     assert await tasks(donghu.sun) == mine
