@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,13 +15,12 @@ from server.issues.steps.dues import current_dues, due_columns, timeline
 from server.issues.steps.effects import EFFECTS
 from server.issues.steps.joining import find_issue
 from server.issues.steps.letters import Letter, store_letters
-from server.issues.steps.opening import KIND, open_reports
+from server.issues.steps.opening import KIND
 from server.issues.steps.step import Occurred, Step, co_units, impossible
 from server.issues.tables import Issue, IssueEvent, IssueLink
 from server.moment import now
 from server.people.actor import Actor
 from server.refusals import refusal
-from server.reports.filed import FiledReport
 from server.reports.tables import Report
 from server.worktime.actions import Day, change_days
 from sync.feed import touch
@@ -31,12 +29,6 @@ from sync.transaction import fetch, is_postgres, transaction
 
 CHUNK = 1000
 LETTERS_MAX = 20
-
-
-async def open_issues(actor: Actor, reports: Sequence[FiledReport]) -> list[UUID]:
-    """One issue for each report, in their order; a report solved on the spot opens in 现场办结."""
-    actor.must("record.submit")
-    return await open_reports(actor, reports)
 
 
 async def reach_issue(actor: Actor, named: str | UUID) -> Issue:

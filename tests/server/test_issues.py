@@ -6,9 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from server.issues.actions import move_issue, open_issues
+from server.issues.actions import move_issue
 from server.issues.fields import NoteText
 from server.issues.queue.listing import Wanted, explain_plan
+from server.issues.steps.opening import open_reports
 from server.moment import at
 from server.people.actions import found_bureau
 from server.reports.filed import FiledReport, store_reports
@@ -89,7 +90,7 @@ async def test_reports_become_numbered_issues_with_dates_from_receipt(donghu):
 
 async def test_the_same_report_opened_twice_is_one_issue(donghu):
     await filed(donghu, report(donghu))
-    ids = await open_issues(donghu.system, [report(donghu), report(donghu)])
+    ids = await open_reports(donghu.system, [report(donghu), report(donghu)])
     assert ids[0] == ids[1]
     assert (await donghu.lin.client.get("/v1/issues")).json()["count"] == 1
 
@@ -422,10 +423,10 @@ async def test_any_number_of_reports_costs_the_same_number_of_statements(donghu,
             return original(sql, *rest)
 
         monkeypatch.setattr(opening, name, counted)
-    await open_issues(donghu.system, [report(donghu, 1)])
+    await open_reports(donghu.system, [report(donghu, 1)])
     few = len(calls)
     calls.clear()
-    await open_issues(donghu.system, [report(donghu, n) for n in range(10, 60)])
+    await open_reports(donghu.system, [report(donghu, n) for n in range(10, 60)])
     assert (len(calls), few) == (4, 4)
 
 
@@ -641,7 +642,7 @@ async def test_a_visit_record_with_two_problems_pushed_twice_is_two_issues_with_
 
 async def test_numbers_given_at_the_same_time_are_all_different_and_leave_no_gap(donghu):
     batches = [[report(donghu, 100 * batch + n) for n in range(5)] for batch in range(1, 9)]
-    await asyncio.gather(*(open_issues(donghu.system, batch) for batch in batches))
+    await asyncio.gather(*(open_reports(donghu.system, batch) for batch in batches))
     found = await fetch("SELECT number FROM issue ORDER BY number")
     year = datetime.now(UTC).year
     assert [row[0] for row in found] == [f"东湖-{year}-{n:06}" for n in range(1, 41)]

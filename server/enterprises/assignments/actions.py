@@ -113,13 +113,6 @@ async def list_assignments(actor: Actor, enterprise: UUID) -> list[Assigned]:
     return [assigned(one, []) for one in sorted(rows, key=lambda one: (one.until is None, one.since))]
 
 
-async def commissioners_of(bureau: UUID, enterprise: UUID) -> list[UUID]:
-    """The persons in charge of a firm now, the longest first."""
-    table = EnterpriseAssignment
-    rows = await table.in_force(bureau).where(table.enterprise == enterprise).order_by(table.since).order_by(table.id)
-    return [row.person for row in rows]
-
-
 async def is_assigned(bureau: UUID, enterprise: UUID, person: UUID) -> bool:
     table = EnterpriseAssignment
     return await table.exists().where(
