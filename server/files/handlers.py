@@ -42,7 +42,7 @@ PART_TYPE = "application/offset+octet-stream"
 EXTENSIONS = "creation,creation-with-upload,checksum,expiration,termination"
 METADATA_BYTES_MAX = 8192
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})\Z")
 TusRequest = Request[Any, Any, Any]
 
 

@@ -172,3 +172,56 @@ async def test_a_push_is_told_apart_from_one_with_too_many_operations(donghu):
     answer = await device.client.post("/sync/v1/push", content=msgspec.json.encode(envelope), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "envelope.too_large")
     await device.client.aclose()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "bytes=" + "9" * 5000 + "-",
+        "bytes=-" + "9" * 5000,
+        "bytes=5-1",
+        "bytes=--1",
+        "bytes=a-b",
+        "items=0-1",
+        "bytes=0-0,2-3",
+    ],
+    ids=["far", "far from the end", "backwards", "twice", "letters", "items", "several"],
+)
+async def test_no_range_breaks_a_download(donghu, asked):
+    headers = {
+        **TUS,
+        "Upload-Length": "6",
+        "Upload-Metadata": f"id {base64.b64encode(str(id := new_id()).encode()).decode()}",
+    }
+    headers["Content-Type"] = "application/offset+octet-stream"
+    assert (await donghu.zhou.client.post("/files", content=b"words\n", headers=headers)).status_code == 201
+    got = await donghu.zhou.client.get(f"/v1/files/{id}", headers={"Range": asked})
+    assert got.status_code in (200, 206, 416), got.text
+
+
+@pytest.mark.parametrize("path", ["/v1/forms", "/v1/enterprises/import"])
+@pytest.mark.parametrize(
+    ("media_type", "content"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=", b"x"),
+        ("multipart/form-data; boundary=x", b"--x\r\n"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="\xff"; filename="a"\r\n\r\n1\r\n--x--',
+        ),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--\r\n"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 5000 + b"--x--\r\n",
+        ),
+        ("application/json", b"{}"),
+        ("\xff", b"{}"),
+    ],
+)
+async def test_no_form_breaks_an_upload(donghu, path, media_type, content):
+    member = donghu.chen if path == "/v1/forms" else donghu.sun
+    headers = {"Content-Type": media_type.encode("latin-1")}
+    answer = await member.client.post(path, content=content, headers=headers)
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.json()["code"]
