@@ -46,16 +46,17 @@ def _from_days(days: float) -> Moment | None:
 
 
 def decimal_date_time(value: object, zone: tzinfo | None) -> float | str:
-    """Days since 1970 in UTC, with a fraction: a date without a time begins at midnight of the phone's zone."""
+    """Days since 1970 on the phone's own clock, with a fraction: a date is a whole number, as in JavaRosa, so that
+    `date(decimal-date-time(${day}) + 30)` is thirty days later east of Greenwich, too."""
     if type(value) is float or type(value) is int:
         return value  # type: ignore[return-value]
     moment = as_moment(value, timed=True)
     if not isinstance(moment, Moment):
         return ""
-    offset = moment.offset
-    if offset is None and zone is not None:
-        offset = zone.utcoffset(moment.when)
-    return moment.exact - (offset.total_seconds() / 86400 if offset else 0.0)
+    here = zone.utcoffset(moment.when) if zone is not None else None
+    if here is None or moment.offset is None:
+        return moment.exact
+    return moment.exact + (here - moment.offset).total_seconds() / 86400
 
 
 def decimal_time(value: object) -> float | str:
