@@ -226,7 +226,7 @@ class Stories:
         rows = (
             await Issue.objects()
             .where(Issue.bureau == issue.bureau, Issue.closed_at.is_null(), Issue.id != issue.id)
-            .order_by(Issue.opened_at, ascending=False)
+            .order_by(Issue.opened_at, Issue.number, ascending=False)
         )
         stays = {
             matter.issue for matter in self.matters if matter.story.state in ("IN_PROGRESS", "LONG_TERM", "WAITING_CO")
