@@ -227,7 +227,7 @@ async def _kept_once(
                 raise refusal("idempotency.reused")
             return Response(known.body.encode(), status_code=known.status, media_type="application/json")
         result = await work()
-        answer = {
+        answer: dict[Any, Any] = {
             AnsweredRequest.status: request.route_handler.status_code,  # type: ignore[attr-defined]
             AnsweredRequest.body: msgspec.json.encode(result).decode(),
         }

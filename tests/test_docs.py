@@ -1,10 +1,10 @@
 """What exists is documented, and what the docs name exists."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
-import tomllib
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -18,7 +18,9 @@ def test_every_setting_is_in_operate():
     from server.settings import PREFIX, Settings
 
     page = text_of("docs/operate.md")
-    missing = [f"{PREFIX}{name.upper()}" for name in Settings.__struct_fields__ if f"{PREFIX}{name.upper()}`" not in page]
+    missing = [
+        f"{PREFIX}{name.upper()}" for name in Settings.__struct_fields__ if f"{PREFIX}{name.upper()}`" not in page
+    ]
     assert missing == []
 
 
@@ -34,7 +36,9 @@ def test_every_command_explains_itself_with_an_example():
     from docs.reference import walk
     from server.cli import main
 
-    silent = [path for path, command in walk(main, "qifang") if command.params and "qifang " not in (command.help or "")]
+    silent = [
+        path for path, command in walk(main, "qifang") if command.params and "qifang " not in (command.help or "")
+    ]
     assert silent == []
 
 
