@@ -168,7 +168,7 @@ async def test_no_phone_of_one_bureau_changes_a_row_of_another_or_is_sent_one(tw
     before = await contents(xihu.bureau)
     strange = uuids_in(before) - uuids_in(await contents(donghu.bureau))
     device = await phone(donghu, donghu.zhou)
-    targets = {UUID(str(id)) for id in theirs.values() if ANY_UUID.fullmatch(str(id))}
+    targets = sorted({UUID(str(id)) for id in theirs.values() if ANY_UUID.fullmatch(str(id))})
     for name in operation_names():
         for target in targets:
             device.do(name, target, smallest(operation_of(name).args, lambda field: id_named(field, theirs)))
