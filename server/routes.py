@@ -5,6 +5,7 @@ from __future__ import annotations
 from litestar.types import ControllerRouterHandler
 
 from server import phones
+from server.audit import handlers as audit
 from server.callbacks import handlers as callbacks
 from server.campaigns import handlers as campaigns
 from server.campaigns.links import handlers as links
@@ -28,6 +29,7 @@ from server.visits import handlers as visits
 
 def routers() -> list[ControllerRouterHandler]:
     return [
+        audit.router,
         people.router,
         sessions.router,
         devices.router,

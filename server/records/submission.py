@@ -119,6 +119,9 @@ async def submit_records(context: OperationContext, incoming: Sequence[Incoming]
     Refusals: `permission.missing`, `form.version_unknown`, `record.out_of_scope`, `record.exists`, `record.malformed`.
     """
     refused, seen = await _refuse(context, incoming)
+    if any(one.code == "record.out_of_scope" for one in refused.values()):
+        incoming = await _follow_merges(context.bureau, incoming)
+        refused, seen = await _refuse(context, incoming)
     judgements = await judge(context.bureau, [one.args for one in incoming])
     current = {
         row[0]: row[1] for row in await fetch("SELECT form_id, current FROM form WHERE bureau = $1", [context.bureau])
@@ -154,7 +157,8 @@ async def _refuse(context: OperationContext, incoming: Sequence[Incoming]) -> tu
         return {}, seen
     if roles is None or any(role in BUREAU_WIDE and "record.submit" in ROLES[role] for role in roles):
         known = await fetch(
-            f"SELECT id FROM enterprise WHERE bureau = $1 AND id {among(2)}", [context.bureau, ids(about)]
+            f"SELECT id FROM enterprise WHERE bureau = $1 AND merged_into IS NULL AND id {among(2)}",
+            [context.bureau, ids(about)],
         )
         reached = {row[0] for row in known}
     else:
@@ -162,6 +166,22 @@ async def _refuse(context: OperationContext, incoming: Sequence[Incoming]) -> tu
         reached = {enterprise for enterprise in about if f"enterprise:{enterprise}" in scopes}
     outside = about - reached
     return {one.id: refusal("record.out_of_scope") for one in incoming if one.args.enterprise in outside}, seen
+
+
+async def _follow_merges(bureau: UUID, incoming: Sequence[Incoming]) -> list[Incoming]:
+    """A firm written down twice may have become one while the phone was offline: its record goes where the firm went."""
+    about = {one.args.enterprise for one in incoming if one.args.enterprise is not None}
+    found = await fetch(
+        f"SELECT id, merged_into FROM enterprise WHERE bureau = $1 AND merged_into IS NOT NULL AND id {among(2)}",
+        [bureau, ids(about)],
+    )
+    now_at = {row["id"]: row["merged_into"] for row in found}
+    return [
+        Incoming(one.id, one.operation, msgspec.structs.replace(one.args, enterprise=now_at[one.args.enterprise]))
+        if one.args.enterprise in now_at
+        else one
+        for one in incoming
+    ]
 
 
 async def _roles_of(context: OperationContext) -> list[str] | None:
