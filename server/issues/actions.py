@@ -87,7 +87,7 @@ async def _must_be_theirs(actor: Actor, issue: Issue, verb: Verb) -> None:
     if actor.is_system or verb.where == "any":
         return
     units = actor.units(verb.permission)
-    working = [issue.lead] if verb.where == "lead" else await co_units(issue)
+    working = [issue.lead] if verb.where == "lead" else [issue.lead, *await co_units(issue)]
     if not any(unit in units for unit in working):
         raise refusal("issue.not_yours", number=issue.number, verb=verb.zh, verb_en=verb.en)
 

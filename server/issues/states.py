@@ -26,7 +26,7 @@ class Verb(Struct, frozen=True):
     """Something a person may do to an issue.
 
     `where` says whose issue it must be for the person holding `permission`: "lead" (the lead unit lies in the person's
-    reach), "co" (a co-unit does), "any" (whoever may see it). `route` is the resource under /v1/issues/{issue}.
+    reach), "units" (the lead unit or a co-unit does), "any" (whoever may see it). `route` is the resource under /v1/issues/{issue}.
     """
 
     name: str
@@ -42,7 +42,9 @@ class Verb(Struct, frozen=True):
     """Also an operation `issue.<name>` a phone may send."""
 
 
-ANY, LEAD, CO = "any", "lead", "co"
+ANY, LEAD = "any", "lead"
+HELPS = "units"
+"""The lead may note what a silent co-unit said on the telephone; else its issue would wait for ever."""
 
 
 class Move(Struct, frozen=True):
@@ -106,7 +108,7 @@ def _verbs() -> dict[str, Verb]:
         Verb("note", "记录进展", "note", "issue.note", ANY, "notes", fields.NoteText, offline=True),
         Verb("ask_co", "请协办", "ask a co-unit", "issue.reply", LEAD, "co-request", fields.AskCo, "co_asked"),
         Verb("answer_co", "协办反馈", "answer as co-unit", "issue.reply",
-             CO, "co-answer", fields.NoteText, "co_answered"),
+             HELPS, "co-answer", fields.NoteText, "co_answered"),
         Verb("wait_for_enterprise", "待企业补充", "wait for the enterprise", "issue.wait",
              ANY, "wait", fields.Wait, "waiting", offline=True),
         Verb("resume", "恢复办理", "resume", "issue.wait", ANY, "resumption", fields.Note, "resumed", offline=True),

@@ -657,3 +657,14 @@ async def test_two_who_take_the_same_step_at_once_take_it_once(donghu):
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
     events = (await donghu.lin.client.get(f"/v1/issues/{number}")).json()["events"]
     assert [event["n"] for event in events] == [1, 2, 3]
+
+
+async def test_the_lead_notes_what_a_silent_co_unit_said_so_that_no_issue_waits_for_ever(donghu):
+    number = (await filed(donghu, report(donghu)))[0]
+    await do(donghu.lin, number, "dispatch", lead="finance")
+    await do(donghu.he, number, "signature")
+    await do(donghu.he, number, "co-request", co=["hr"], words="请提供用工政策意见")
+
+    answered = await do(donghu.he, number, "co-answer", words="人社局电话答复:无意见")
+
+    assert answered["state"] == "IN_PROGRESS"
