@@ -162,14 +162,15 @@ async def test_who_lacks_the_permission_an_address_names_is_refused_by_it(two_bu
 
 
 async def test_no_phone_of_one_bureau_changes_a_row_of_another_or_is_sent_one(two_bureaus):
-    from sync.operations import kinds, operation_names, operation_of
+    from docs.reference import product_operations
+    from sync.operations import kinds, operation_of
 
     donghu, _, xihu, theirs = two_bureaus
     before = await contents(xihu.bureau)
     strange = uuids_in(before) - uuids_in(await contents(donghu.bureau))
     device = await phone(donghu, donghu.zhou)
     targets = sorted({UUID(str(id)) for id in theirs.values() if ANY_UUID.fullmatch(str(id))})
-    for name in operation_names():
+    for name in product_operations():
         for target in targets:
             device.do(name, target, smallest(operation_of(name).args, lambda field: id_named(field, theirs)))
     results = await device.push()
