@@ -90,15 +90,19 @@ def operations() -> str:
 
 def product_operations() -> list[str]:
     """Those the product registers; a process that also runs the library's own tests knows toys as well."""
-    from sync.operations import kind_of, operation_names, operation_of
+    from sync.operations import kinds, operation_names, operation_of
 
+    loads: dict[str | None, object] = {kind.name: kind.load for kind in kinds()}
     found = []
     for name in operation_names():
         one = operation_of(name)
-        makers = [one.args, *([kind_of(one.kind).load] if one.kind else [])] if one else []
-        if makers and all(maker.__module__.split(".")[0] in ("server", "sync") for maker in makers):
+        if one is not None and _is_ours(one.args) and (one.kind is None or _is_ours(loads.get(one.kind))):
             found.append(name)
     return found
+
+
+def _is_ours(thing: object) -> bool:
+    return str(getattr(thing, "__module__", "")).split(".")[0] in ("server", "sync")
 
 
 def _arguments(args: type) -> str:
