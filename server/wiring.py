@@ -10,6 +10,7 @@ from server.callbacks.actions import guard_closing
 from server.callbacks.following import follow_callback_records
 from server.campaigns import kinds as slot_kinds
 from server.campaigns.slots import filling
+from server.devices import watching
 from server.enterprises import kinds as enterprise_kinds
 from server.enterprises.merging.actions import follow_merge
 from server.feedback import actions as feedback
@@ -44,6 +45,7 @@ from sync.configuration import configure
 def connect() -> None:
     """Registers kinds, operations and followers; once per process, for the server, the console and the tests alike."""
     people_kinds.connect()
+    watching.connect()
     feedback.connect()
     enterprise_kinds.connect()
     questionnaire_kinds.connect()

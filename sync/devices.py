@@ -15,6 +15,7 @@ import msgspec
 from sync import refusal
 from sync.configuration import now, seal
 from sync.identity import named_id
+from sync.incidents import FORKED, Incident, report
 from sync.scopes import grant, person_scope
 from sync.transaction import execute, fetch, is_postgres, transaction
 from sync.wire import EnrolResponse
@@ -35,6 +36,7 @@ class DeviceContext(msgspec.Struct, frozen=True):
     person: UUID
     incarnation: str
     last_pull_at: datetime | None = None
+    have_n: int = 0
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -50,6 +52,8 @@ class Device(msgspec.Struct, frozen=True):
     last_push_at: datetime | None
     revoked_at: datetime | None
     clock_offset_seconds: int | None
+    lost_until: datetime | None
+    """Work the phone did until then was lost by a restore: neither the backup nor the phone has it."""
 
 
 def hash_secret(secret: str) -> str:
@@ -109,7 +113,7 @@ async def _add(
 async def authenticate(token: str) -> DeviceContext:
     """Who is asking; refuses an unknown token with 401 and a revoked device with 403."""
     found = await fetch(
-        "SELECT bureau, id, person, incarnation, last_pull_at, revoked_at FROM sync_device WHERE token_hash = $1",
+        "SELECT bureau, id, person, incarnation, last_pull_at, have_n, revoked_at FROM sync_device WHERE token_hash = $1",
         [hash_secret(token)],
     )
     if not found:
@@ -117,7 +121,9 @@ async def authenticate(token: str) -> DeviceContext:
     row = found[0]
     if row["revoked_at"] is not None:
         raise refusal.device_revoked()
-    return DeviceContext(row["bureau"], row["id"], row["person"], row["incarnation"], row["last_pull_at"])
+    return DeviceContext(
+        row["bureau"], row["id"], row["person"], row["incarnation"], row["last_pull_at"], row["have_n"]
+    )
 
 
 async def fork(context: DeviceContext, incarnation: str) -> refusal.Refusal:
@@ -142,6 +148,13 @@ async def fork(context: DeviceContext, incarnation: str) -> refusal.Refusal:
         if child not in known and len(known) >= FORKS_MAX:
             return refusal.too_many_forks(FORKS_MAX)
         await _add(context.bureau, child, context.person, token, incarnation, context.device, "")
+        if child not in known:
+            details = {"fork": str(child)}
+            await report(
+                Incident(
+                    name=FORKED, bureau=context.bureau, person=context.person, device=context.device, details=details
+                )
+            )
     return refusal.Refusal(
         "device_forked",
         409,
@@ -184,7 +197,7 @@ async def list_devices(bureau: UUID, person: UUID | None = None) -> list[Device]
     chosen = "" if person is None else " AND person = $2"
     found = await fetch(
         "SELECT id, person, name, parent, have_n, enrolled_at, last_pull_at, last_push_at, revoked_at,"
-        f" clock_offset_seconds FROM sync_device WHERE bureau = $1{chosen} ORDER BY enrolled_at DESC, id",
+        f" clock_offset_seconds, lost_until FROM sync_device WHERE bureau = $1{chosen} ORDER BY enrolled_at DESC, id",
         [bureau] if person is None else [bureau, person],
     )
     return [Device(**{name: row[name] for name in Device.__struct_fields__}) for row in found]

@@ -119,6 +119,7 @@ async def _pull(context: DeviceContext, request: PullRequest, limit: int) -> Pul
         head=head.n,
         ready=["work"] if is_ready else [],
         server_time=now(),
+        have_n=context.have_n,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sync import refusal
+from sync import incidents, refusal
 from sync.bulk import among, as_json, rows
 from sync.bulk import ids as json_ids
 from sync.configuration import now
@@ -180,7 +180,7 @@ class Push:
         for item in known:
             row = stored[item.head.id]
             if row["hash"] != item.hash:
-                log.warning("operation id %s reused by device %s", item.head.id, self.device.device)
+                await self._report(incidents.ID_REUSED, operation=str(item.head.id))
                 kept = await keep(self.context, item.head, item.body, REUSED, salt=item.hash)
                 item.result = result_of(item.head.id, REUSED, kept)
             elif item.head.id in fresh:
@@ -262,11 +262,23 @@ class Push:
         results = [item.result for item in fresh if item.result is not None]
         return [one for one in results if not is_plain(one) or (self.again and one.id in self.again)]
 
+    async def _report(self, name: str, **details: str) -> None:
+        device = self.device
+        log.warning("%s by device %s: %s", name, device.device, details)
+        await incidents.report(
+            incidents.Incident(
+                name=name, bureau=device.bureau, person=device.person, device=device.device, details=details
+            )
+        )
+
     async def _note_device(self, last_n: int) -> None:
         offset = self.context.clock_offset
+        if self.request.lost_until is not None:
+            await self._report(incidents.WORK_LOST, until=self.request.lost_until.isoformat())
         await execute(
             "UPDATE sync_device SET have_n = $3, acked = $4, last_push_at = $5,"
-            " clock_offset_seconds = COALESCE($6, clock_offset_seconds) WHERE bureau = $1 AND id = $2",
+            " clock_offset_seconds = COALESCE($6, clock_offset_seconds), lost_until = COALESCE($7, lost_until)"
+            " WHERE bureau = $1 AND id = $2",
             [
                 self.bureau,
                 self.device.device,
@@ -274,5 +286,6 @@ class Push:
                 min(self.request.acked, last_n),
                 self.context.received_at,
                 None if offset is None else round(offset.total_seconds()),
+                self.request.lost_until,
             ],
         )

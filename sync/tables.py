@@ -153,6 +153,9 @@ TABLES = [
     "CREATE INDEX sync_conflict_open ON sync_conflict (bureau, at) WHERE resolved_at IS NULL",
 ]
 
+COLUMNS = ["ALTER TABLE sync_device ADD COLUMN lost_until TIMESTAMPTZ"]
+"""Added since, each by a migration of its own."""
+
 
 def statements(postgres: bool) -> list[str]:
     """The DDL of one database: SQLite stores rows in the composite key itself, PostgreSQL compresses bodies with lz4."""
@@ -161,8 +164,9 @@ def statements(postgres: bool) -> list[str]:
             *TABLES,
             "ALTER TABLE sync_quarantine ALTER COLUMN body SET COMPRESSION lz4",
             "ALTER TABLE sync_conflict ALTER COLUMN body SET COMPRESSION lz4",
+            *COLUMNS,
         ]
-    return [f"{one} WITHOUT ROWID" if one.startswith("CREATE TABLE") else one for one in TABLES]
+    return [*(f"{one} WITHOUT ROWID" if one.startswith("CREATE TABLE") else one for one in TABLES), *COLUMNS]
 
 
 async def create_tables() -> None:

@@ -25,13 +25,15 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 class PushRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Operations in the order of their numbers. `acked` is the highest number whose result the phone has stored,
-    `clock` the device's own time when it sent this."""
+    `clock` the device's own time when it sent this. `lost_until`: the server came back from a backup, and work this
+    phone did until then is neither on the server nor in the phone's journal any more."""
 
     device: UUID
     incarnation: str
     acked: Count = 0
     operations: list[msgspec.Raw]
     clock: Moment | None = None
+    lost_until: Moment | None = None
 
 
 class WireOperation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -104,7 +106,8 @@ class Change(msgspec.Struct, omit_defaults=True):
 
 
 class PullResponse(msgspec.Struct, kw_only=True):
-    """A page: absent or complete. The client goes on while `complete` is false or `head` is beyond `until`."""
+    """A page: absent or complete. The client goes on while `complete` is false or `head` is beyond `until`. `have_n` is
+    the highest operation number the server has of this device: less than the phone was answered for means a restore."""
 
     changes: list[Change]
     cursor: str
@@ -113,6 +116,7 @@ class PullResponse(msgspec.Struct, kw_only=True):
     head: int
     ready: list[str]
     server_time: datetime
+    have_n: int = 0
 
 
 class EnrolRequest(msgspec.Struct, forbid_unknown_fields=True):

@@ -61,8 +61,13 @@ def list_all(bureau: str, as_json: bool) -> None:
     if as_json:
         print_json(devices)
         return
-    rows = [(one.id, one.name, one.have_n, one.last_pull_at, "revoked" if one.revoked_at else "") for one in devices]
+    rows = [(one.id, one.name, one.have_n, one.last_pull_at, _remark(one)) for one in devices]
     print_table("", ["device", "name", "operations", "last pull", ""], rows, "No phones yet: qifang device enrol LOGIN")
+
+
+def _remark(one: Device) -> str:
+    lost = f"work lost until {one.lost_until:%Y-%m-%d %H:%M}" if one.lost_until else ""
+    return ", ".join(filter(None, ["revoked" if one.revoked_at else "", lost]))
 
 
 @device.command("revoke")
