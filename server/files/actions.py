@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from server.moment import now
 from server.people.actor import Actor
 from server.refusals import refusal
 from server.settings import settings
+from sync.refusal import Refusal
 from sync.transaction import transaction
 
 PENDING, STORED, CORRUPT, ENDED, MISSING = "pending", "stored", "corrupt", "ended", "missing"
@@ -93,6 +94,25 @@ async def reach_upload(actor: Actor, upload: UUID) -> UploadedFile:
         raise refusal("file.gone")
     row.offset = row.size if row.state == STORED else partials.size_of(upload)
     return row
+
+
+async def settle_upload(actor: Actor, upload: UUID) -> UploadedFile:
+    """As `reach_upload`; an upload whose last byte came just before its server died is finished here, because a client
+    that hears it is all there asks no more. Raises `file.busy` while another request finishes it."""
+    row = await reach_upload(actor, upload)
+    if row.state == STORED or row.offset < row.size:
+        return row
+    try:
+        return await append_upload(actor, upload, row.size, _nothing())
+    except Refusal as refused:
+        if refused.code != "file.corrupt":
+            raise
+        return await reach_upload(actor, upload)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""
 
 
 async def append_upload(

@@ -29,6 +29,7 @@ from server.files.actions import (
     list_files,
     reach_file,
     reach_upload,
+    settle_upload,
 )
 from server.files.partials import HASHES
 from server.files.tables import UploadedFile
@@ -159,7 +160,7 @@ async def post_file(request: TusRequest) -> Response[None]:
 async def head_file(request: TusRequest, upload: FromPath[UUID]) -> Response[None]:
     """How much has come."""
     _must_speak(request)
-    row = await reach_upload(request.user, upload)
+    row = await settle_upload(request.user, upload)
     return Response(None, headers=tus_headers(row) | {"Upload-Length": str(row.size)})
 
 

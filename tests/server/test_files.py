@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from server.files import partials
 from sync.identity import new_id
 from tests.server.fieldwork import enterprises, phone, publish, submit, visit_answers
 
@@ -175,6 +176,22 @@ async def test_a_whole_file_that_does_not_fit_is_corrupt_and_begins_again(donghu
     assert await offset_of(donghu.zhou, path) == 0
     assert (await send(donghu.zhou, path, PHOTO)).status_code == 204
     assert [state.state for state in await files_of(donghu.bureau, UUID(record))] == ["stored"]
+
+
+@pytest.mark.parametrize(("content", "offset", "state"), [(PHOTO, len(PHOTO), "stored"), (PHOTO[::-1], 0, "corrupt")])
+async def test_an_upload_whose_server_died_after_the_last_byte_is_finished_when_its_maker_asks(
+    donghu, content, offset, state
+):
+    path = await begin(donghu.zhou)
+    await send(donghu.zhou, path, PHOTO[:1000])
+    partial = partials.path_of(UUID(path.rpartition("/")[2]))
+    partial.write_bytes(content)  # what a server leaves that is killed before it has said so
+
+    assert await offset_of(donghu.zhou, path) == offset
+    got = await donghu.zhou.client.get(f"/v1{path}")
+    assert (got.content if state == "stored" else got.json()["details"]["state"]) == (
+        PHOTO if state == "stored" else state
+    )
 
 
 async def test_a_record_lists_its_files_also_those_that_never_came(donghu):
