@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Router, get, post
 from litestar._openapi.schema_generation import SchemaCreator
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Schema
-from litestar.params import JSONBody
+from litestar.params import FromQuery, JSONBody
 from litestar.plugins import OpenAPISchemaPlugin
 from litestar.typing import FieldDefinition
+from msgspec import Meta
 
 from server.allowance import Allowance
 from server.door import read_with
@@ -19,11 +20,13 @@ from server.refusals import refusal
 from server.settings import settings
 from sync import devices
 from sync.devices import DeviceContext
+from sync.digest import digest
 from sync.pull import hello, pull
 from sync.push import decode_push, push
 from sync.refusal import Refusal
 from sync.wire import (
     Change,
+    DigestResponse,
     EnrolRequest,
     EnrolResponse,
     HelloResponse,
@@ -63,6 +66,7 @@ class ChangeSchema(OpenAPISchemaPlugin):
 # The library reads the envelope itself: it mends half a pair of UTF-16 that a browser may send, which would stop a phone for ever.
 read_with(PushRequest, decode_push)
 
+AsOf = Annotated[int, Meta(ge=0, le=2**53)]
 PhoneRequest = Request[Any, DeviceContext | None, Any]
 
 
@@ -103,7 +107,15 @@ async def post_pull(request: PhoneRequest, data: JSONBody[PullRequest]) -> PullR
 
 @get("/hello")
 async def get_hello(request: PhoneRequest) -> HelloResponse:
-    return await hello(phone_of(request))
+    return await hello(phone_of(request), file_bytes_max=settings.file_bytes_max)
 
 
-router = Router("/sync/v1", route_handlers=[post_enrol, post_push, post_pull, get_hello], tags=["phones"])
+@get("/digest")
+async def get_digest(
+    request: PhoneRequest, as_of: FromQuery[AsOf], kinds: FromQuery[str | None] = None
+) -> DigestResponse:
+    """What the phone should hold at `as_of`, to be compared with what it does; `kinds` are separated by commas."""
+    return await digest(phone_of(request), as_of, kinds.split(",") if kinds else None)
+
+
+router = Router("/sync/v1", route_handlers=[post_enrol, post_push, post_pull, get_hello, get_digest], tags=["phones"])

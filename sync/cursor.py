@@ -21,12 +21,13 @@ SEAL_BYTES = 16
 
 
 class Backfill(msgspec.Struct, array_like=True):
-    """Rows up to `upto` in the scopes granted after `since` and not later than `upto`."""
+    """Rows up to `upto` in the scopes granted after `since` and not later than `upto`; of `scopes` alone when it repairs."""
 
     since: int
     upto: int
     priority: int = 0
     position: int = 0
+    scopes: list[str] = []
 
 
 class Cursor(msgspec.Struct, array_like=True):

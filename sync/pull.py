@@ -4,7 +4,8 @@ One read-only transaction is one snapshot: writers hold the head until they comm
 everything up to n, and every body fits its number.
 """
 
-from datetime import timedelta
+import hashlib
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,12 +19,14 @@ from sync.operations import WORK_PRIORITY_MAX
 from sync.reader import Reader
 from sync.transaction import execute, fetch, transaction
 from sync.wire import (
+    FEATURES,
     KINDS_MAX,
     OPERATION_BYTES_MAX,
     OPERATIONS_MAX,
     PULL_BYTES_MAX,
     PULL_LIMIT_MAX,
     PUSH_BYTES_MAX,
+    REPAIRS_MAX,
     Change,
     HelloResponse,
     PullRequest,
@@ -49,8 +52,18 @@ class Grants:
         self.active = {row["scope"]: row["granted"] for row in found if row["revoked"] is None}
         self.lost = [(row["revoked"], row["scope"], row["granted"]) for row in found if row["revoked"] is not None]
 
+    @property
+    def hash(self) -> str:
+        """Another text whenever the person's reach is another."""
+        lines = sorted(f"{scope} {granted}" for scope, granted in self.active.items())
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
     def held(self, after: int, upto: int) -> list[str]:
         return [scope for scope, granted in self.active.items() if after < granted <= upto]
+
+    def of_backfill(self, one: Backfill) -> list[str]:
+        held = self.held(one.since, one.upto)
+        return [scope for scope in held if scope in one.scopes] if one.scopes else held
 
     def lost_between(self, start: int, until: int) -> list[tuple[int, str]]:
         """What the phone holds (granted not later than `start`) and has lost since."""
@@ -73,6 +86,8 @@ async def pull(context: DeviceContext, request: PullRequest) -> PullResponse:
     """The next page for this device. Refuses with 410 when the cursor belongs to a history this server does not have."""
     if not 1 <= request.limit <= PULL_LIMIT_MAX or len(request.kinds or ()) > KINDS_MAX:
         raise refusal.malformed("$.limit")
+    if len(request.repair or ()) > REPAIRS_MAX:
+        raise refusal.malformed("$.repair")
     async with transaction(readonly=True):
         response = await _pull(context, request, request.limit)
         while (size := _body_bytes(response)) > PULL_BYTES_MAX and len(response.changes) > 1:
@@ -95,16 +110,12 @@ def _body_bytes(response: PullResponse) -> int:
 async def _pull(context: DeviceContext, request: PullRequest, limit: int) -> PullResponse:
     head = await read_head(context.bureau)
     cursor = await _open_cursor(context, request, head)
-    grants = Grants(
-        await fetch(
-            "SELECT scope, granted, revoked FROM sync_grant WHERE bureau = $1 AND person = $2",
-            [context.bureau, context.person],
-        )
-    )
+    grants = await read_grants(context)
     reader = Reader(context.bureau, request.kinds, set(grants.active))
     page = Page(limit)
     if cursor.synced_to == cursor.until:
         _start_round(cursor, head, grants, page)
+    _start_repair(cursor, request)
     await _read_delta(cursor, grants, reader, page)
     if cursor.synced_to == cursor.until:
         await _read_backfills(cursor, grants, reader, page)
@@ -123,19 +134,41 @@ async def _pull(context: DeviceContext, request: PullRequest, limit: int) -> Pul
     )
 
 
-async def hello(context: DeviceContext) -> HelloResponse:
+async def hello(
+    context: DeviceContext, *, client_min: str = "", retires_on: date | None = None, file_bytes_max: int = 0
+) -> HelloResponse:
     """What a client asks before it starts."""
-    head = await read_head(context.bureau)
+    async with transaction(readonly=True):
+        head = await read_head(context.bureau)
+        grants = await read_grants(context)
+        known = await have_n(context.bureau, context.device)
     return HelloResponse(
         protocol=PROTOCOL,
+        protocols=[PROTOCOL],
         epoch=head.epoch,
         head=head.n,
-        have_n=await have_n(context.bureau, context.device),
+        have_n=known,
+        scopes_hash=grants.hash,
         server_time=now(),
+        client_min=client_min,
+        retires_on=retires_on,
+        features=list(FEATURES),
         operations_max=OPERATIONS_MAX,
         operation_bytes_max=OPERATION_BYTES_MAX,
         push_bytes_max=PUSH_BYTES_MAX,
         pull_limit_max=PULL_LIMIT_MAX,
+        pull_bytes_max=PULL_BYTES_MAX,
+        repairs_max=REPAIRS_MAX,
+        file_bytes_max=file_bytes_max,
+    )
+
+
+async def read_grants(context: DeviceContext) -> Grants:
+    return Grants(
+        await fetch(
+            "SELECT scope, granted, revoked FROM sync_grant WHERE bureau = $1 AND person = $2",
+            [context.bureau, context.person],
+        )
     )
 
 
@@ -198,6 +231,17 @@ def _start_round(cursor: Cursor, head: Head, grants: Grants, page: Page) -> None
         cursor.backfills.append(Backfill(start, head.n))
 
 
+def _start_repair(cursor: Cursor, request: PullRequest) -> None:
+    """Line up everything that the scopes in question hold, together with what an unfinished repair was about."""
+    if not request.repair or request.cursor is None:
+        return
+    wanted = set(request.repair).union(*(one.scopes for one in cursor.backfills))
+    if len(wanted) > REPAIRS_MAX:
+        raise refusal.malformed("$.repair")
+    cursor.backfills = [one for one in cursor.backfills if not one.scopes]
+    cursor.backfills.append(Backfill(0, cursor.until, scopes=sorted(wanted)))
+
+
 async def _read_delta(cursor: Cursor, grants: Grants, reader: Reader, page: Page) -> None:
     """Rows that moved since, in the scopes the phone held when the round began."""
     scopes = grants.held(0, cursor.start)
@@ -212,7 +256,7 @@ async def _read_backfills(cursor: Cursor, grants: Grants, reader: Reader, page: 
     """Rows that new scopes held already, by priority, until the page is full or nothing is left."""
     priorities = sorted({kind.priority for kind in reader.kinds})
     for one in list(cursor.backfills):
-        scopes = grants.held(one.since, one.upto)
+        scopes = grants.of_backfill(one)
         for priority in priorities:
             if priority < one.priority:
                 continue

@@ -4,7 +4,7 @@ An operation that cannot be read must not take its neighbours along, so the push
 """
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -17,6 +17,10 @@ PULL_LIMIT = 1_000
 PULL_LIMIT_MAX = 5_000
 PULL_BYTES_MAX = 8 * 1024 * 1024
 KINDS_MAX = 100
+REPAIRS_MAX = 20
+"""Scopes one pull may ask to repair; a phone with more to mend reads everything again."""
+FEATURES = ("digest", "gzip", "repair", "zstd")
+"""What a client may count on beyond push and pull."""
 NOTHING = msgspec.Raw(b"")
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -74,20 +78,24 @@ class Result(msgspec.Struct, omit_defaults=True, kw_only=True):
     quarantine_id: UUID | None = None
 
 
-class PushResponse(msgspec.Struct, kw_only=True):
-    """One result per operation, in the order they were sent, and the highest number the server has of this device."""
+class PushResponse(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One result per operation, in the order they were sent, and the highest number the server has of this device.
+    `wipe_after`: the device has been revoked, and has nothing to keep once it has sent what it recorded."""
 
     results: list[Result]
     server_time: datetime
     have_n: int
+    wipe_after: bool = False
 
 
 class PullRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Everything after the cursor, or from the start without one."""
+    """Everything after the cursor, or from the start without one. `repair` names scopes whose rows are to come again,
+    because the phone's digest of them differs."""
 
     cursor: str | None = None
     limit: int = PULL_LIMIT
     kinds: list[str] | None = None
+    repair: list[str] | None = None
 
 
 class Change(msgspec.Struct, omit_defaults=True):
@@ -134,18 +142,46 @@ class EnrolResponse(msgspec.Struct):
     bureau: UUID
 
 
-class HelloResponse(msgspec.Struct):
-    """What a client needs to know before it starts."""
+class HelloResponse(msgspec.Struct, kw_only=True):
+    """What a client needs to know before it starts. `scopes_hash` changes with the person's reach; `client_min` is the
+    oldest app that should go on (empty: any), `retires_on` the day from which this protocol version only takes pushes."""
 
     protocol: int
+    protocols: list[int]
     epoch: UUID
     head: int
     have_n: int
+    scopes_hash: str
     server_time: datetime
+    client_min: str
+    retires_on: date | None
+    features: list[str]
     operations_max: int
     operation_bytes_max: int
     push_bytes_max: int
     pull_limit_max: int
+    pull_bytes_max: int
+    repairs_max: int
+    file_bytes_max: int
+
+
+class ScopeDigest(msgspec.Struct):
+    """How many rows a scope holds, and the xor of their `row_hash` as 16 hexadecimal digits."""
+
+    count: int
+    xor: str
+
+
+class DigestResponse(msgspec.Struct, kw_only=True):
+    """The person's scopes as they stood at `as_of`. Those in `moved` changed since and cannot be compared now; a scope in
+    neither is empty."""
+
+    as_of: int
+    head: int
+    epoch: UUID
+    scopes: dict[str, ScopeDigest]
+    moved: list[str]
+    server_time: datetime
 
 
 _canonical = msgspec.json.Encoder(order="deterministic")
@@ -170,3 +206,8 @@ def body_hash(operation: WireOperation) -> str:
         operation.at,
     )
     return hashlib.sha256(_canonical.encode(content)).hexdigest()[:32]
+
+
+def row_hash(kind: str, id: UUID | str, v: int) -> int:
+    """One row's part in the digest of its scopes: the first 64 bits of SHA-256 over `kind/id/v`, the id in small letters."""
+    return int.from_bytes(hashlib.sha256(f"{kind}/{id}/{v}".encode()).digest()[:8])
