@@ -29,6 +29,8 @@ async def digest(context: DeviceContext, as_of: int, kind_names: list[str] | Non
 
     Refuses with 410 a number this server has not reached, or whose tombstones it has forgotten.
     """
+    if as_of < 0:
+        raise refusal.malformed("$.as_of")
     if kind_names is not None and len(kind_names) > KINDS_MAX:
         raise refusal.malformed("$.kinds")
     names = [kind.name for kind in kinds() if kind_names is None or kind.name in kind_names]
