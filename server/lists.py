@@ -21,7 +21,7 @@ _PEOPLE = """
     WHERE person.bureau = $1 AND person.id {chosen}"""
 _ISSUES = """
     SELECT issue.id AS name, issue.number || ' ' || issue.title AS label, issue.enterprise, unit.name AS unit, issue.state
-    FROM issue LEFT JOIN unit ON unit.id = issue.lead WHERE issue.bureau = $1 AND issue.id {chosen}"""
+    FROM issue LEFT JOIN unit ON unit.id = issue.lead WHERE issue.bureau = $1 AND issue.state <> 'DRAFT' AND issue.id {chosen}"""
 _CAMPAIGNS = "SELECT id AS name, name AS label FROM campaign WHERE bureau = $1 AND id {chosen}"
 
 SERVED = {"enterprises.csv": _ENTERPRISES, "people.csv": _PEOPLE, "issues.csv": _ISSUES, "campaigns.csv": _CAMPAIGNS}

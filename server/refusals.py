@@ -307,6 +307,16 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "事项 {number} 现为“{state_zh}”,不能“{verb_zh}”",
         "Issue {number} is “{state_en}”; one cannot “{verb_en}” now",
     ),
+    "issue.draft_unfinished": (
+        422,
+        "草稿还缺这些内容,不能提交:{missing}",
+        "The draft cannot be submitted yet; these are missing: {missing}",
+    ),
+    "issue.drafts_full": (
+        409,
+        "您已有 {limit} 份草稿,请先提交或删除",
+        "You have {limit} drafts already; submit or delete some first",
+    ),
     "issue.not_yours": (
         403,
         "事项 {number} 不由您的单位承办,不能“{verb}”",

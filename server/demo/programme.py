@@ -22,7 +22,7 @@ from server.demo.seeds import Story, problems, stories
 from server.demo.stage import Stage
 from server.enterprises.assignments.actions import hand_over
 from server.enterprises.tables import EnterpriseAssignment
-from server.people.roles import COMMISSIONER, SUPERVISOR
+from server.people.roles import COMMISSIONER, DISPATCHER, SUPERVISOR
 from server.quarantine.actions import accept, list_waiting
 from server.records.actions import approve_record, return_record
 from server.settings import settings
@@ -77,6 +77,7 @@ class Programme:
             moment = self.stage.in_office(self.stage.days[self.chance.randrange(1, 3)])
             self.stage.plan(moment, partial(self.phones.enrol, player))
         begins = sorted(((self._begin(story), story) for story in stories()), key=lambda pair: pair[0])
+        self._plan_letters(begins)
         self._plan_meetings(begins)
         self._plan_surveys(begins)
         self._plan_visits(begins)
@@ -95,6 +96,14 @@ class Programme:
         problem = self._problems[self._begun % len(self._problems)]
         self._begun += 1
         return Matter(story=story, raised=Raised(problem, self.chance), author=author)
+
+    def _plan_letters(self, begins: list[tuple[int, Story]]) -> None:
+        """What comes by letter or telephone is typed at the dispatcher's desk."""
+        for pair in [pair for pair in begins if _is_by_hand(pair[1])]:
+            begins.remove(pair)
+            matter = self._matter(pair[1], self.chance.choice(self.cast.of_role(DISPATCHER)))
+            firm, moment = self.chance.choice(self.firms), self.stage.in_office(self.stage.days[pair[0]])
+            self.stage.plan(moment, partial(self.stories.begin_by_hand, matter, firm, moment))
 
     def _plan_meetings(self, begins: list[tuple[int, Story]]) -> None:
         for place, title, kind, where in MEETINGS:
@@ -303,3 +312,7 @@ class Programme:
 def _is_solved(story: Story) -> bool:
     """Stories that begin on the spot: nobody is asked to handle them."""
     return story.state == "ON_SITE_CLOSED" or (bool(story.steps) and story.steps[0].verb in ("call_back", "close"))
+
+
+def _is_by_hand(story: Story) -> bool:
+    return story.state == "DRAFT" or (bool(story.steps) and story.steps[0].verb == "submit")

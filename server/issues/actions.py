@@ -34,7 +34,7 @@ LETTERS_MAX = 20
 async def reach_issue(actor: Actor, named: str | UUID) -> Issue:
     """By id or number. Raises `issue.unknown` for what this person may not see, as for what is not there."""
     actor.must("issue.read")
-    issue = await find_issue(actor.bureau, named)
+    issue = await find_issue(actor.bureau, named, actor.person)
     if issue is None or not await Issue.exists().where(Issue.reach_of(actor), Issue.id == issue.id):
         raise refusal("issue.unknown")
     return issue

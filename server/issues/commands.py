@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import click
+from msgspec import convert
+from msgspec.structs import asdict
 
 from server.console import bureau_option, console_actor, json_option, out, print_json, print_table, run
+from server.enterprises.actions import find_by_code
 from server.issues.actions import move_issue
-from server.issues.fields import Dispatch
+from server.issues.drafts.actions import DraftOut, begin_issue, change_draft, discard_draft, show_draft
+from server.issues.drafts.submitting import Draft
+from server.issues.fields import Dispatch, Nothing
 from server.issues.queue.detail import IssueOut, show_issue
 from server.issues.queue.listing import Queue, Wanted, list_queue
+from server.refusals import refusal
 from server.settings import settings
 
 
@@ -74,6 +81,82 @@ def issue_show(number: str, bureau: str, as_json: bool) -> None:
         out.print(f"  {due.zh} {due.state} {due.day or '-'}  {due.why_zh}")
     for event in shown.events:
         out.print(f"  {event.n:>3}  {event.at:%Y-%m-%d %H:%M}  {event.verb_zh} {event.person_name} → {event.target}")
+
+
+@issue.command("draft")
+@click.argument("number", default="")
+@click.option("--title", help="What it is about.")
+@click.option("--description", help="In the enterprise's own words.")
+@click.option("--source", help="How it came: hotline, document, officer, window …")
+@click.option("--enterprise", "code", help="Credit code or temporary id.")
+@click.option("--category", help="Code of the taxonomy.")
+@bureau_option
+@json_option
+def issue_draft(number: str, code: str | None, bureau: str, as_json: bool, **words: str | None) -> None:
+    """Begin an issue by hand, or go on with draft NUMBER. Nobody else sees it and no clock runs until `qifang issue submit`.
+
+    \b
+    Example: qifang issue draft --title 用电增容 --source document
+             qifang issue draft 草稿-000001 --description "原有变压器容量不够"
+    """
+    typed: dict[str, Any] = {name: value for name, value in words.items() if value is not None}
+
+    async def work() -> DraftOut:
+        actor = await console_actor(bureau)
+        if code is not None:
+            firm = await find_by_code(actor.bureau, code)
+            if firm is None:
+                raise refusal("enterprise.unknown", enterprise=code)
+            typed["enterprise"] = firm.id
+        before = (await show_draft(actor, number)).draft if number else Draft()
+        draft = convert(asdict(before) | typed, Draft)
+        return await (change_draft(actor, number, draft) if number else begin_issue(actor, draft))
+
+    shown = run(work)
+    if as_json:
+        print_json(shown)
+    else:
+        out.print(f"{shown.number}  {shown.draft.title}")
+
+
+@issue.command("submit")
+@click.argument("number")
+@bureau_option
+@json_option
+def issue_submit(number: str, bureau: str, as_json: bool) -> None:
+    """Submit a draft: it gets its number, and its clocks run from now.
+
+    \b
+    Example: qifang issue submit 草稿-000001
+    """
+
+    async def work() -> IssueOut:
+        actor = await console_actor(bureau)
+        moved = await move_issue(actor, number, "submit", Nothing())
+        return await show_issue(actor, moved.id)
+
+    shown = run(work)
+    if as_json:
+        print_json(shown)
+    else:
+        out.print(f"{number} → {shown.number}, due {_day(shown.next_due)} ({shown.next_clock})")
+
+
+@issue.command("discard")
+@click.argument("number")
+@bureau_option
+def issue_discard(number: str, bureau: str) -> None:
+    """Delete a draft of the console.
+
+    \b
+    Example: qifang issue discard 草稿-000001
+    """
+
+    async def work() -> None:
+        await discard_draft(await console_actor(bureau), number)
+
+    run(work)
+    out.print(f"{number} is gone")
 
 
 @issue.command("dispatch")

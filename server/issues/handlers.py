@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from server.door import once
 from server.issues.actions import change_calendar, move_issue, replace_letters
+from server.issues.drafts.handlers import HANDLERS as DRAFTS
 from server.issues.queue.detail import IssueOut, show_issue
 from server.issues.queue.listing import Queue, Wanted, list_queue
 from server.issues.states import VERBS, Verb
@@ -91,7 +92,7 @@ def route_for(verb: Verb) -> Any:
 router = Router(
     "/v1",
     route_handlers=[
-        list_issues, get_issue, get_letters, put_letters, get_calendar, put_calendar,
+        list_issues, get_issue, get_letters, put_letters, get_calendar, put_calendar, *DRAFTS,
         *(route_for(verb) for verb in VERBS.values() if verb.route and verb.name not in ELSEWHERE),
     ],
     tags=["issues"],

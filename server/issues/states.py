@@ -54,12 +54,13 @@ class Move(Struct, frozen=True):
     source: str
     target: str
     outcome: str = ""
-    clock: str = ""
+    clock: str | None = None
+    """The clock event of this outcome where it is not the verb's; empty for none."""
 
 
 def _states() -> dict[str, State]:
     rows = [
-        State("DRAFT", "草稿", "draft, on a device", False, "commissioner"),
+        State("DRAFT", "草稿", "draft, still being typed", False, "its author"),
         State("SUBMITTED", "待受理", "waiting for triage", True, "dispatcher"),
         State("REFUSED", "不予受理", "refused, reason told", False, "-"),
         State("ON_SITE_CLOSED", "现场办结", "solved during the visit", False, "call-back officer samples"),
@@ -81,6 +82,8 @@ def _states() -> dict[str, State]:
 
 
 STATES = _states()
+DRAFT = "DRAFT"
+"""Its author's alone: in no queue and no list of anybody else, on no phone, until it is submitted."""
 OPEN = tuple(state.code for state in STATES.values() if state.is_open)
 FLAGS = {"EXT_REQUESTED": ("申请延期", "extension requested"), "ESCALATED": ("已提级", "escalated")}
 """Marks on an open issue, beside its state."""
@@ -91,7 +94,7 @@ REOPEN_DAYS = 30
 def _verbs() -> dict[str, Verb]:
     rows = [
         Verb("open", "登记", "open", "record.submit", ANY, "", fields.Nothing, "opened"),
-        Verb("submit", "提交", "submit", "record.submit", ANY, "", fields.Nothing, "opened"),
+        Verb("submit", "提交", "submit", "report.file", ANY, "submission", fields.Nothing, "opened"),
         Verb("dispatch", "派单", "dispatch", "issue.dispatch", ANY, "dispatch", fields.Dispatch, "dispatched"),
         Verb("assign", "改派重办单位", "assign", "issue.dispatch", ANY, "assignment", fields.Assign),
         Verb("refuse", "不予受理", "refuse", "issue.refuse", ANY, "refusal", fields.Refuse, "ended"),
@@ -148,7 +151,7 @@ def _moves() -> tuple[Move, ...]:
     working = ("IN_PROGRESS", "REOPENED")
     stays = ("DISPATCHED", "IN_PROGRESS", "WAITING_CO", "WAITING_FIRM", "REOPENED", "LONG_TERM")
     return (
-        Move("open", "", "DRAFT", "draft"),
+        Move("open", "", "DRAFT", "draft", ""),
         Move("open", "", "SUBMITTED"),
         Move("open", "", "ON_SITE_CLOSED", "solved_on_site"),
         Move("submit", "DRAFT", "SUBMITTED"),
@@ -224,4 +227,4 @@ def clock_event(verb: str, outcome: str) -> str:
     return _CLOCKS.get((verb, outcome), "")
 
 
-_CLOCKS = {(move.verb, move.outcome): move.clock or VERBS[move.verb].clock for move in MOVES}
+_CLOCKS = {(move.verb, move.outcome): VERBS[move.verb].clock if move.clock is None else move.clock for move in MOVES}

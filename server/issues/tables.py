@@ -9,6 +9,7 @@ from piccolo.columns import UUID, BigInt, Boolean, Integer, Text, Timestamptz
 from piccolo.columns.combination import WhereRaw
 from piccolo.table import Table
 
+from server.issues.states import DRAFT
 from server.people.actor import Actor
 from server.people.roles import BUREAU_WIDE, HANDLER, REVIEWER, ROLES
 
@@ -63,18 +64,18 @@ class Issue(Table, tablename="issue"):
 
     @classmethod
     def reach_of(cls, actor: Actor) -> Any:
-        """The condition for this person's issues.
+        """The condition for this person's issues. A draft is its author's alone.
 
         Whoever oversees the queue: what no unit leads yet, and what a unit below the grant leads, helps with or has
         dispatched. Handlers and reviewers: what their units lead or help with. Everybody: what concerns an enterprise
         whose dossier they hold, and what they reported themselves.
         """
-        own = cls.bureau == actor.bureau
+        own = (cls.bureau == actor.bureau) & ((cls.state != DRAFT) | (cls.person == actor.person))
         if actor.is_system:
             return own
         overseen = _sorted(reach for role, reach in actor.reach.items() if role in BUREAU_WIDE and READ in ROLES[role])
         units = _sorted([overseen, *(reach for role, reach in actor.reach.items() if role in (HANDLER, REVIEWER))])
-        conditions: list[tuple[str, list[Any]]] = []
+        conditions: list[tuple[str, list[Any]]] = [(f"issue.state = '{DRAFT}'", [])]
         if overseen:
             marks = ", ".join("{}" for _ in overseen)
             conditions.append((f"issue.lead IS NULL OR issue.desk IN ({marks})", overseen))
@@ -160,8 +161,21 @@ class IssueEvent(Table, tablename="issue_event"):
     time_mark = Text(default="")
 
 
+class IssueDraft(Table, tablename="issue_draft"):
+    """What has been typed of an issue nobody has submitted yet. Its id is the one the report will have; the enterprise stands
+    on the issue, where a merge of enterprises finds it."""
+
+    id = UUID(primary_key=True, default=None)
+    bureau = UUID()
+    issue = UUID()
+    person = UUID()
+    words = Text()
+    """The `Draft` as JSON."""
+    updated_at = Timestamptz()
+
+
 class IssueCounter(Table, tablename="issue_counter"):
-    """The last number given in a bureau and year; the row's id is made of the two."""
+    """The last number given in a bureau and year (0 for drafts); the row's id is made of the two."""
 
     id = UUID(primary_key=True, default=None)
     bureau = UUID()

@@ -58,14 +58,14 @@ class NewReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     contact_phone: Line = ""
 
 
-async def file_report(actor: Actor, new: NewReport) -> FiledReport:
-    """Raises `report.source_unknown`, `enterprise.unknown`."""
+async def file_report(actor: Actor, new: NewReport, id: UUID | None = None) -> FiledReport:
+    """`id` when it was made before: a draft has had one. Raises `report.source_unknown`, `enterprise.unknown`."""
     actor.must("report.file")
     if new.source not in SOURCES:
         raise refusal("report.source_unknown", source=new.source, sources=", ".join(SOURCES))
     moment = now()
     report = FiledReport(
-        id=new_id(),
+        id=id or new_id(),
         bureau=actor.bureau,
         record=None,
         enterprise=new.enterprise,
@@ -87,8 +87,7 @@ async def file_report(actor: Actor, new: NewReport) -> FiledReport:
         collected_at=moment,
     )
     async with transaction():
-        if new.enterprise is not None and not await _may_see(actor, new.enterprise):
-            raise refusal("enterprise.unknown", enterprise=str(new.enterprise))
+        await must_see(actor, new.enterprise)
         await store_reports(actor, [report])
         if new.contact_name or new.contact_phone:
             contact = ReportContact(id=report.id, bureau=actor.bureau, name=new.contact_name, phone=new.contact_phone)
@@ -110,8 +109,10 @@ async def follow_enterprise_merge(system: Actor, old: UUID, into: UUID) -> None:
         touch_many(system.bureau, CONTACT_KIND, [row["id"] for row in contacts])
 
 
-async def _may_see(actor: Actor, enterprise: UUID) -> bool:
-    return await Enterprise.visible_to(actor).where(Enterprise.id == enterprise).first() is not None
+async def must_see(actor: Actor, enterprise: UUID | None) -> None:
+    """Raises `enterprise.unknown`."""
+    if enterprise is not None and not await Enterprise.visible_to(actor).where(Enterprise.id == enterprise).first():
+        raise refusal("enterprise.unknown", enterprise=str(enterprise))
 
 
 async def find_report(actor: Actor, id: UUID) -> Report:

@@ -15,11 +15,13 @@ from server.callbacks.answers import Answers
 from server.callbacks.tables import Callback
 from server.demo.acts.phones import Phones
 from server.demo.acts.surveys import callback_answers
-from server.demo.acts.visits import Raised
-from server.demo.cast import Cast, Player
+from server.demo.acts.visits import URGENCIES, Raised
+from server.demo.cast import Cast, Firm, Player
 from server.demo.seeds import Story, StoryStep
 from server.demo.stage import Stage
 from server.issues.actions import move_issue
+from server.issues.drafts.actions import begin_issue
+from server.issues.drafts.submitting import Draft
 from server.issues.states import VERBS
 from server.issues.steps.dues import current_dues, timeline
 from server.issues.steps.effects import route_of
@@ -45,6 +47,8 @@ LEADS = {
     "99": "infra",
 }
 """Whom a dispatcher picks where the matrix names nobody; the bureau's own office for all other kinds."""
+LETTERS = ("document", "hotline", "officer", "leader_contact")
+"""How what is typed at a desk came there."""
 FORM_EVERY = 4
 """Every fourth call-back also fills in the questionnaire."""
 ROLES = {
@@ -97,6 +101,22 @@ class Stories:
             self.matters.append(matter)
             self._next(matter, moment)
 
+    async def begin_by_hand(self, matter: Matter, firm: Firm, moment: datetime) -> None:
+        """A letter or a telephone call, typed at a desk by the matter's author: half of it is missing until it is submitted."""
+        problem, words = matter.raised.problem, matter.raised.words
+        draft = Draft(
+            title=matter.raised.title,
+            description=words if matter.story.steps else words[: len(words) // 2],
+            source=self.stage.chance.choice(LETTERS),
+            enterprise=firm.id,
+            category=problem.category,
+            urgency=URGENCIES[problem.urgency],
+            contact_name=firm.contact,
+        )
+        matter.issue = (await begin_issue(await self.stage.actor(matter.author.id), draft)).id
+        self.matters.append(matter)
+        self._next(matter, moment)
+
     def _next(self, matter: Matter, moment: datetime) -> None:
         if matter.taken < len(matter.story.steps):
             step = matter.story.steps[matter.taken]
@@ -123,7 +143,7 @@ class Stories:
 
     async def _who(self, matter: Matter, issue: Issue, step: StoryStep) -> Actor:
         role = ROLES.get(step.verb, HANDLER)
-        if role == COMMISSIONER:
+        if role == COMMISSIONER or step.verb == "submit":
             player = matter.author
         elif step.verb == "answer_co":
             player = self.cast.at(HANDLER, await self._co(issue))

@@ -9,6 +9,7 @@ import msgspec
 
 from server.clocks.policy import shipped_policies
 from server.enterprises.tables import Enterprise
+from server.issues.drafts.submitting import submit
 from server.issues.states import REOPEN_DAYS
 from server.issues.steps.dues import current_dues
 from server.issues.steps.joining import link_report, merge, unlink_report, unmerge
@@ -211,6 +212,7 @@ EFFECTS: dict[str, Effect] = {
     for effect in (
         dispatch, assign, request_return, decide_return, ask_co, wait_for_enterprise, reply, call_back, reopen, close,
         request_extension, decide_extension, escalate, settle_escalation, merge, unmerge, link_report, unlink_report,
+        submit,
     )
 }  # fmt: skip
 EFFECTS["record_reply"] = reply

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from server.issues.states import DRAFT
 from server.issues.steps.opening import KIND
 from server.issues.steps.step import Step
 from server.issues.tables import Issue, IssueLink
@@ -15,14 +16,14 @@ from sync.identity import new_id
 from sync.transaction import fetch, is_postgres
 
 
-async def find_issue(bureau: UUID, named: str | UUID) -> Issue | None:
-    """By id or by number."""
-    if not isinstance(named, UUID):
-        try:
-            named = UUID(named)
-        except ValueError:
-            return await Issue.objects().get((Issue.bureau == bureau) & (Issue.number == named))
-    return await Issue.objects().get((Issue.bureau == bureau) & (Issue.id == named))
+async def find_issue(bureau: UUID, named: str | UUID, author: UUID | None = None) -> Issue | None:
+    """By id or by number. A draft is found only for its author."""
+    try:
+        wanted = Issue.id == (named if isinstance(named, UUID) else UUID(named))
+    except ValueError:
+        wanted = Issue.number == named
+    issue = await Issue.objects().get((Issue.bureau == bureau) & wanted)
+    return None if issue is not None and issue.state == DRAFT and issue.person != author else issue
 
 
 async def follow_merges(bureau: UUID, issue: Issue) -> Issue:
