@@ -43,25 +43,29 @@ def migration_ids() -> list[str]:
     return sorted(match[1] for match in found if match)
 
 
-async def pending_migrations() -> list[str]:
+async def done_migrations() -> set[str]:
     if is_postgres():
         has_table = await fetch("SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tablename = 'migration'")
     else:
         has_table = await fetch("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'migration'")
-    done = {row["name"] for row in await fetch("SELECT name FROM migration")} if has_table else set()
+    return {row["name"] for row in await fetch("SELECT name FROM migration")} if has_table else set()
+
+
+async def pending_migrations() -> list[str]:
+    done = await done_migrations()
     return [name for name in migration_ids() if name not in done]
 
 
-async def migrate() -> list[str]:
-    """Runs what is pending, in order; returns the ids it ran."""
+async def migrate(until: str = "all") -> list[str]:
+    """Runs what is pending, in order, up to one that is named or all; returns the ids it ran."""
     from piccolo.apps.migrations.commands.forwards import ForwardsMigrationManager  # slow to import, seldom needed
     from piccolo.apps.migrations.tables import Migration
 
     async with _migration_lock():
-        names = await pending_migrations()
+        names = [name for name in await pending_migrations() if until == "all" or name <= until]
         if names:
             await Migration.create_table(if_not_exists=True)
-            manager = ForwardsMigrationManager(app_name="server", migration_id="all")
+            manager = ForwardsMigrationManager(app_name="server", migration_id=until)
             with redirect_stdout(StringIO()), warnings.catch_warnings():  # it talks; our commands have their own words
                 warnings.simplefilter("ignore")
                 result = await manager.run()

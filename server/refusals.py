@@ -109,6 +109,22 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "备份来自更新的版本,请先升级本软件({migrations})",
         "The backup is of a newer version; upgrade first ({migrations})",
     ),
+    "backup.older": (
+        409,
+        "数据库的版本比备份新({migrations}),请恢复到还没有任何表的数据库,恢复后会自动升级",
+        "The database is of a newer version than the backup ({migrations}); restore into one without any tables, it is"
+        " brought up to date afterwards",
+    ),
+    "backup.folder_not_empty": (
+        409,
+        "数据文件夹里已有文件({path}),请把 QIFANG_DATA 设为空文件夹",
+        "The data folder has files already ({path}); set QIFANG_DATA to an empty folder",
+    ),
+    "backup.unwritable": (
+        422,
+        "无法写入 {path}({reason}),请检查文件夹、权限和磁盘空间",
+        "{path} cannot be written ({reason}); see to the folder, its permissions and the free space",
+    ),
     "backup.not_empty": (
         409,
         "数据库不是空的({table}),请用空的数据库恢复",

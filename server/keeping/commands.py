@@ -9,8 +9,10 @@ import click
 from rich.progress import Progress, TextColumn
 
 from server.console import json_option, out, print_json, print_table, run
-from server.keeping.backup import Manifest, read_manifest, restore_backup, write_backup
+from server.keeping.archive import Manifest, read_manifest
+from server.keeping.backup import write_backup
 from server.keeping.doctor import examine
+from server.keeping.restore import restore_backup
 from server.moment import now
 
 

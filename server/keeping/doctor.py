@@ -7,7 +7,6 @@ import shutil
 import stat
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
@@ -19,6 +18,7 @@ from server.people.tables import Bureau
 from server.settings import settings
 from sync.transaction import fetch, is_postgres
 
+PYTHON_LEAST = (3, 11)
 FREE_BYTES_MIN = 1024**3
 CLOCK_SKEW_MAX = timedelta(seconds=10)
 
@@ -42,7 +42,9 @@ async def examine() -> list[Finding]:
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    return Finding("python", "ok" if sys.version_info >= (3, 11) else "fail", version)
+    if sys.version_info < PYTHON_LEAST:
+        return Finding("python", "fail", f"{version} is too old; install {'.'.join(map(str, PYTHON_LEAST))} or newer")
+    return Finding("python", "ok", version)
 
 
 def _data_folder() -> Finding:
@@ -54,16 +56,20 @@ def _data_folder() -> Finding:
 
 def _secret() -> Finding:
     path = settings.data_folder / "secret"
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
+    if not path.exists():
+        return Finding("secret", "fail", f"{path} is missing: links and phones' places are no longer known; restore it")
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
         return Finding("secret", "fail", f"others can read {path}; run chmod 600 on it")
     return Finding("secret", "ok", "readable by its owner only")
 
 
 def _disk() -> Finding:
-    free = shutil.disk_usage(Path(settings.data_folder)).free
+    folder = settings.data_folder.resolve()
+    free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
     says = f"{free / 1024**3:.1f} GiB free"
-    return Finding("disk", "ok" if free > FREE_BYTES_MIN else "warn", says)
+    if free < FREE_BYTES_MIN:
+        return Finding("disk", "warn", f"{says}; make room before phones are told that nothing can be stored")
+    return Finding("disk", "ok", says)
 
 
 async def _database() -> Finding:
@@ -71,12 +77,16 @@ async def _database() -> Finding:
         version = (await fetch("SHOW server_version"))[0][0]
         fsync = (await fetch("SHOW fsync"))[0][0]
         if fsync != "on":
-            return Finding("database", "fail", f"PostgreSQL {version} with fsync {fsync}: a power cut loses visits")
+            return Finding(
+                "database", "fail", f"PostgreSQL {version} with fsync {fsync}: a power cut loses visits; set fsync = on"
+            )
         return Finding("database", "ok", f"PostgreSQL {version}")
     mode = (await fetch("SELECT journal_mode FROM pragma_journal_mode"))[0][0]
     synchronous = (await fetch("SELECT synchronous FROM pragma_synchronous"))[0][0]
     says = f"SQLite, journal {mode}, synchronous {synchronous}"
-    return Finding("database", "ok" if (mode, synchronous) == ("wal", 2) else "fail", says)
+    if (mode, synchronous) != ("wal", 2):
+        return Finding("database", "fail", f"{says}: a power cut loses visits; put the data folder on a local disk")
+    return Finding("database", "ok", says)
 
 
 async def _migrations() -> Finding:
@@ -92,15 +102,21 @@ async def _clock() -> Finding:
     theirs = (await fetch(sql))[0][0]
     moment = theirs if isinstance(theirs, datetime) else datetime.fromisoformat(theirs)
     skew = abs(now() - moment.astimezone(UTC))
-    state: Literal["ok", "warn"] = "ok" if skew < CLOCK_SKEW_MAX else "warn"
-    return Finding("clock", state, f"{skew.total_seconds():.1f} s from the database's clock")
+    says = f"{skew.total_seconds():.1f} s from the database's clock"
+    if skew > CLOCK_SKEW_MAX:
+        return Finding("clock", "warn", f"{says}; let both machines follow one time server (NTP)")
+    return Finding("clock", "ok", says)
 
 
 async def _audit() -> Finding:
     for bureau in await Bureau.objects():
         broken = await find_break(bureau.id)
         if broken is not None:
-            return Finding("audit chain", "fail", f"{bureau.code}: row {broken} does not follow from the one before it")
+            return Finding(
+                "audit chain",
+                "fail",
+                f"{bureau.code}: row {broken} does not follow from the one before it: keep a copy and compare it with the last backup",
+            )
     return Finding("audit chain", "ok", "unbroken")
 
 
