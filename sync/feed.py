@@ -14,12 +14,17 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from sync.bulk import among, as_json, ids, rows, texts
+from sync.bulk import among, ids, insert, texts
 from sync.configuration import now
 from sync.operations import kind_of
 from sync.transaction import defer, execute, fetch, is_postgres, transaction
 
 FLUSH_ORDER = 100  # after audit and everything else: every writer of the bureau waits for the row locked here
+_COLUMNS = "bureau uuid, kind text, id uuid, scope text, seq bigint, op text, redirect_to uuid"
+_MOVE = (
+    "ON CONFLICT (bureau, kind, id, scope)"
+    " DO UPDATE SET seq = excluded.seq, op = excluded.op, redirect_to = excluded.redirect_to"
+)
 
 
 class Touch(msgspec.Struct, frozen=True):
@@ -123,30 +128,21 @@ async def _write_touches(
     current = await _current_scopes(bureau, touches)
     known = [one for one in touches if one.id not in new] if new else touches
     former = await _former_scopes(bureau, known) if known else {}
-    lines: list[dict[str, Any]] = []
+    lines: list[tuple[Any, ...]] = []
     for seq, one in enumerate(touches, before + 1):
         key = one.kind, one.id
-        line = {"kind": one.kind, "id": one.id, "seq": seq}
         scopes = current.get(key, set())
-        lines.extend({**line, "scope": scope, "op": "put"} for scope in scopes)
+        lines.extend((bureau, one.kind, one.id, scope, seq, "put", None) for scope in scopes)
         if former and (left := former.get(key, set()) - scopes):
             is_gone = one.op == "put" and key not in current
             op = "gone" if is_gone else "out" if one.op == "put" else one.op
-            lines.extend({**line, "scope": scope, "op": op, "to_id": one.redirect_to} for scope in left)
+            lines.extend((bureau, one.kind, one.id, scope, seq, op, one.redirect_to) for scope in left)
         if key in stamped:
             await execute(
                 "UPDATE sync_field SET v = $4 WHERE bureau = $1 AND kind = $2 AND id = $3 AND v IS NULL",
                 [bureau, one.kind, one.id, seq],
             )
-    if lines:
-        await execute(
-            "INSERT INTO sync_feed (bureau, kind, id, scope, seq, op, redirect_to)"
-            " SELECT $1::uuid, rows.kind, rows.id, rows.scope, rows.seq, rows.op, rows.to_id"
-            f" FROM {rows('kind text, id uuid, scope text, seq bigint, op text, to_id uuid', 2)} WHERE true"
-            " ON CONFLICT (bureau, kind, id, scope)"
-            " DO UPDATE SET seq = excluded.seq, op = excluded.op, redirect_to = excluded.redirect_to",
-            [bureau, as_json(lines)],
-        )
+    await insert("sync_feed", _COLUMNS, lines, _MOVE)
 
 
 async def _current_scopes(bureau: UUID, touches: list[Touch]) -> dict[tuple[str, UUID], set[str]]:

@@ -12,11 +12,18 @@ import msgspec
 from msgspec import Struct
 
 from server.moment import now
+from sync.bulk import insert
 from sync.identity import new_id
-from sync.transaction import defer, execute, executemany, fetch, is_postgres
+from sync.transaction import defer, execute, fetch, is_postgres
 
 FLUSH_ORDER = 50
 """Before the feed (100): every writer locks the chain's head first and the feed's head second, so two never wait crosswise."""
+
+
+_COLUMNS = (
+    "id uuid, bureau uuid, n integer, at timestamptz, person uuid, device uuid, event text, subject_kind text,"
+    " subject uuid, details text, digest text"
+)
 
 
 class Hand(Protocol):
@@ -81,36 +88,24 @@ async def _append(items: list[Any]) -> None:
             [_uuid(bureau), len(rows)],
         )
         values, digest = _chained(rows, head[0]["n"] - len(rows), head[0]["digest"])
-        await executemany(
-            "INSERT INTO audit_row (id, bureau, n, at, person, device, event, subject_kind, subject, details, digest) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            values,
-        )
+        await insert("audit_row", _COLUMNS, values)
         await execute("UPDATE audit_head SET digest = $2 WHERE id = $1", [_uuid(bureau), digest])
 
 
 def _chained(rows: list[Any], n: int, digest: str) -> tuple[list[tuple[Any, ...]], str]:
     """The rows as they are stored and the last digest. Few persons and moments stand in many rows, so each is written once."""
-    as_objects = is_postgres()
     written: dict[Any, str] = {None: ""}
-    stamps: dict[datetime, tuple[str, Any]] = {}
     values: list[tuple[Any, ...]] = []
     for bureau, at, person, device, event, kind, subject, details in rows:
         n += 1
-        for one in (bureau, person, device):
+        for one in (person, device):
             if one not in written:
                 written[one] = str(one)
-        if at not in stamps:
-            stamps[at] = _microseconds(at), at if as_objects else at.isoformat(" ")
-        stamp, moment = stamps[at]
-        name = str(subject)
-        digest = _digest_of_text(digest, n, stamp, written[person], written[device], event, kind, name, details)
-        if as_objects:
-            row: tuple[Any, ...] = (new_id(), bureau, n, at, person, device, event, kind, subject, details, digest)
-        else:
-            whose, where = written[person], written[device] or None
-            row = (str(new_id()), written[bureau], n, moment, whose, where, event, kind, name, details, digest)
-        values.append(row)
+        if at not in written:
+            written[at] = _microseconds(at)
+        said = (written[at], written[person], written[device], event, kind, str(subject), details)
+        digest = _digest_of_text(digest, n, *said)
+        values.append((new_id(), bureau, n, at, person, device, event, kind, subject, details, digest))
     return values, digest
 
 

@@ -16,8 +16,8 @@ from server.people.actor import SYSTEM, Actor, system_of
 from server.records.judging import Judgement, judge
 from server.records.submission import (
     ATTACHMENTS_MAX,
-    INSERT_VERSION,
     KIND,
+    VERSION,
     Attachment,
     Incoming,
     Moment,
@@ -31,11 +31,12 @@ from server.records.submission import (
 )
 from server.records.tables import AMENDED, APPROVED, RECEIVED, RETURNED, STATES, WITHDRAWN, Record, RecordVersion
 from server.refusals import refusal
+from sync.bulk import insert
 from sync.feed import touch, touch_many
 from sync.operations import OperationContext
 from sync.refusal import Refusal
 from sync.scopes import scopes_of
-from sync.transaction import executemany, is_postgres, transaction
+from sync.transaction import is_postgres, transaction
 
 OPEN = (RECEIVED, RETURNED, AMENDED)
 """States in which the author may still change or withdraw a record."""
@@ -129,7 +130,7 @@ async def _store_amendment(
         as_text(judgement.flaws), as_text(args.attachments), args.note,
     )  # fmt: skip
     errors, verifies, advises = judgement.counts
-    await executemany(INSERT_VERSION, [row])
+    await insert("record_version", VERSION, [row])
     await Record.update(
         {
             Record.current: operation,

@@ -8,7 +8,7 @@ Longer than others because the whole path of a batch should be readable in one p
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -22,12 +22,12 @@ from server.people.roles import BUREAU_WIDE, ROLES
 from server.records.judging import Judgement, judge
 from server.records.tables import RECEIVED
 from server.refusals import refusal
-from sync.bulk import among, ids
+from sync.bulk import among, ids, insert
 from sync.feed import touch_new
 from sync.operations import OperationContext
 from sync.refusal import Refusal
 from sync.scopes import scopes_of
-from sync.transaction import executemany, fetch, is_postgres
+from sync.transaction import fetch, is_postgres
 
 KIND = "record"
 ATTACHMENTS_MAX = 100
@@ -221,49 +221,43 @@ def _accept(context: OperationContext, one: Incoming, judgement: Judgement, late
     )
 
 
-RECORD_COLUMNS = (
-    "id, bureau, form_id, form_version, enterprise, person, device, origin, state, current, received_at, collected_at,"
-    " clock_suspect, late_version, errors, verifies, advises, campaign, slot, visit"
+_RECORD = (
+    "id uuid, bureau uuid, form_id text, form_version uuid, enterprise uuid, person uuid, device uuid, origin text,"
+    " state text, current uuid, received_at timestamptz, collected_at timestamptz, clock_suspect boolean,"
+    " late_version boolean, errors integer, verifies integer, advises integer, campaign uuid, slot uuid, visit uuid,"
+    " versions integer, review_reason text"
 )
-VERSION_COLUMNS = (
-    "id, bureau, record, n, form_version, person, device, received_at, started_at, filled_at, collected_at,"
-    " body, flaws, attachments, note"
+VERSION = (
+    "id uuid, bureau uuid, record uuid, n integer, form_version uuid, person uuid, device uuid, received_at timestamptz,"
+    " started_at timestamptz, filled_at timestamptz, collected_at timestamptz, body text, flaws text, attachments text,"
+    " note text"
 )
-_INSERT_RECORD = (
-    f"INSERT INTO record ({RECORD_COLUMNS}, versions, review_reason)"
-    f" VALUES ({', '.join(f'${n}' for n in range(1, 21))}, 1, '')"
-)
-_VERSION_MARKS = ["CAST($12 AS TEXT)" if n == 12 else f"${n}" for n in range(1, 16)]
-INSERT_VERSION = f"INSERT INTO record_version ({VERSION_COLUMNS}) VALUES ({', '.join(_VERSION_MARKS)})"
-"""The body ($12) is handed to SQLite as the bytes it came in: turning three kilobytes into text and back takes 8 µs."""
 
 
 async def _store(context: OperationContext, taken: list[tuple[Incoming, SubmittedRecord]]) -> None:
     """Raw SQL, two statements for any number of records: this is where phones come online at 18:00."""
-    bureau, person, device, received = context.bureau, context.person, context.device, moment_cell(context.received_at)
+    bureau, person, device, received = context.bureau, context.person, context.device, context.received_at
     records: list[tuple[Any, ...]] = []
     versions: list[tuple[Any, ...]] = []
     for one, record in taken:
         args, judgement = one.args, record.judgement
         flaws, form_version = judgement.flaws, judgement.published.id
         errors, verifies, advises = judgement.counts if flaws else (0, 0, 0)
-        collected, filled = moment_cell(record.collected_at), moment_cell(args.filled_at)
-        started = None if args.started_at is None else moment_cell(args.started_at)
         records.append(
             (
                 one.id, bureau, args.form, form_version, args.enterprise, person, device, args.origin, RECEIVED,
-                one.operation, received, collected, record.clock_suspect, record.late_version, errors, verifies, advises,
-                args.campaign, args.slot, args.visit,
+                one.operation, received, record.collected_at, record.clock_suspect, record.late_version, errors, verifies, advises,
+                args.campaign, args.slot, args.visit, 1, "",
             )
         )  # fmt: skip
         versions.append(
             (
-                one.operation, bureau, one.id, 1, form_version, person, device, received, started, filled, collected,
-                body_cell(judgement.body), as_text(flaws), as_text(args.attachments), "",
+                one.operation, bureau, one.id, 1, form_version, person, device, received, args.started_at, args.filled_at,
+                record.collected_at, body_cell(judgement.body), as_text(flaws), as_text(args.attachments), "",
             )
         )  # fmt: skip
-    await executemany(_INSERT_RECORD, cells(records))
-    await executemany(INSERT_VERSION, cells(versions))
+    await insert("record", _RECORD, records)
+    await insert("record_version", VERSION, versions)
     of_version: dict[UUID, list[SubmittedRecord]] = {}
     for _, record in taken:
         of_version.setdefault(record.judgement.published.id, []).append(record)
@@ -278,15 +272,6 @@ def as_text(items: Sequence[Any]) -> str:
     return msgspec.json.encode(items).decode() if items else "[]"
 
 
-def moment_cell(moment: datetime) -> Any:
-    """A time as the driver wants it: itself on PostgreSQL, on SQLite the text Piccolo stores."""
-    return moment if is_postgres() else moment.astimezone(UTC).isoformat(" ")
-
-
-def cells(rows: list[tuple[Any, ...]]) -> list[Any]:
-    """The rows with their ids as SQLite stores them; all in one step, since writing an id out costs a microsecond."""
-    return rows if is_postgres() else msgspec.to_builtins(rows, builtin_types=(bytes,))
-
-
 def body_cell(body: bytes) -> Any:
+    """SQLite takes the bytes as they came: turning three kilobytes into text and back takes 8 µs."""
     return body.decode() if is_postgres() else body

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import date, datetime
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from forms.entities import EntityChange, extract
 from server.audit.actions import record_event
 from server.enterprises.tables import Enterprise
 from server.people.actor import Actor, system_of
 from server.records.submission import SubmittedRecord
-from sync.bulk import among, ids
+from sync.bulk import among, ids, insert
 from sync.feed import touch_new
 from sync.identity import kin_id
-from sync.transaction import executemany, fetch, is_postgres
+from sync.transaction import fetch
 
 KIND = "report"
 DATASET = "reports"
@@ -54,6 +53,13 @@ class FiledReport(Struct, frozen=True, kw_only=True):
     collected_at: datetime
 
 
+_COLUMNS = (
+    "id uuid, bureau uuid, record uuid, enterprise uuid, enterprise_name text, person uuid, title text, description text,"
+    " category text, urgency text, solved_on_site boolean, on_site_answer text, wish_date date, amount text,"
+    " people integer, suggested_unit text, attachment text, publish_name_consent boolean, origin text, source text,"
+    " source_ref text, reported_at timestamptz, collected_at timestamptz"
+)
+"""In the order of `FiledReport`."""
 Follower = Callable[[Actor, list[FiledReport]], Awaitable[None]]
 _followers: list[Follower] = []
 
@@ -89,7 +95,7 @@ async def store_reports(actor: Actor, reports: Sequence[FiledReport]) -> None:
     """One statement for any number of reports; then whoever follows. Must run inside a transaction."""
     if not reports:
         return
-    await executemany(_INSERT, [_row(report) for report in reports])
+    await insert("report", _COLUMNS, [astuple(report) for report in reports])
     touch_new(actor.bureau, KIND, [report.id for report in reports])
     for report in reports:
         await record_event(actor, "report.file", KIND, report.id, {"record": report.record, "origin": report.origin})
@@ -176,27 +182,3 @@ async def _of_known_enterprises(
         report if report.enterprise is None or report.enterprise in known else replace(report, enterprise=None)
         for report in reports
     ]
-
-
-_COLUMNS = FiledReport.__struct_fields__
-_INSERT = (
-    f"INSERT INTO report ({', '.join(_COLUMNS)}) VALUES ({', '.join(f'${n}' for n in range(1, len(_COLUMNS) + 1))})"
-)
-
-
-def _row(report: FiledReport) -> tuple[Any, ...]:
-    cell = _as_is if is_postgres() else _as_stored
-    return tuple(cell(getattr(report, name)) for name in _COLUMNS)
-
-
-def _as_is(value: Any) -> Any:
-    return value
-
-
-def _as_stored(value: Any) -> Any:
-    """As Piccolo stores it on SQLite."""
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(" ")
-    return value.isoformat() if isinstance(value, date) else value

@@ -13,12 +13,13 @@ from server.records.submission import SubmittedRecord
 from server.refusals import refusal
 from server.tasks.promises import FORM_ID, Promise, promises_in
 from server.tasks.tables import CANCELLED, DONE, OPEN, Task
-from sync.transaction import executemany, transaction
+from sync.bulk import insert
+from sync.transaction import transaction
 
 KIND = "task"
-_MAKE = (
-    "INSERT INTO task (id, bureau, person, enterprise, record, source, title, due_on, state, note, created_at)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10) ON CONFLICT (id) DO NOTHING"
+_COLUMNS = (
+    "id uuid, bureau uuid, person uuid, enterprise uuid, record uuid, source text, title text, due_on date, state text,"
+    " note text, created_at timestamptz"
 )
 
 
@@ -55,9 +56,9 @@ async def follow_visit_records(system: Actor, records: list[SubmittedRecord]) ->
             await keep_promises(system.bureau, record.id, record.person, record.enterprise, promises)
         else:
             owner = [system.bureau, record.person, record.enterprise, record.id]
-            made += [[one.id, *owner, one.source, one.title, one.due_on, OPEN, now()] for one in promises]
+            made += [[one.id, *owner, one.source, one.title, one.due_on, OPEN, "", now()] for one in promises]
     if made:
-        await executemany(_MAKE, made)
+        await insert("task", _COLUMNS, made, "ON CONFLICT (id) DO NOTHING")
         sync.feed.touch_many(system.bureau, KIND, [row[0] for row in made])
 
 

@@ -415,7 +415,7 @@ async def test_any_number_of_reports_costs_the_same_number_of_statements(donghu,
     import server.issues.steps.opening as opening
 
     calls: list[str] = []
-    for name in ("fetch", "executemany"):
+    for name in ("fetch", "insert"):
         original = getattr(opening, name)
 
         def counted(sql, *rest, original=original):

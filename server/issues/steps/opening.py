@@ -18,41 +18,26 @@ from server.people.actor import Actor
 from server.reports.filed import FiledReport
 from server.settings import settings
 from server.worktime.actions import calendar_of
-from sync.bulk import among, ids
+from sync.bulk import among, ids, insert
 from sync.feed import touch_new
 from sync.identity import kin_id, new_id
-from sync.transaction import executemany, fetch, transaction
+from sync.transaction import fetch, transaction
 
 KIND = "issue"
 TITLE_MAX = 200
 _ISSUE = (
-    "id", "bureau", "number", "state", "state_since", "title", "category", "urgency", "policy", "enterprise", "person",
-    "origin", "forced", "ext_requested", "escalated", "returns", "waits", "extensions", "redos", "letter", "letter_definition",
-    "opened_at", "triage_due", "sign_due", "first_contact_due", "reply_due", "solve_due", "next_due", "next_clock", "closed_at",
-    "events", "updated_at",
-)  # fmt: skip
-_EVENT = (
-    "id",
-    "bureau",
-    "issue",
-    "n",
-    "at",
-    "counts_at",
-    "verb",
-    "outcome",
-    "source",
-    "target",
-    "person",
-    "unit",
-    "fields",
-    "time_mark",
+    "id uuid, bureau uuid, number text, state text, state_since timestamptz, title text, category text, urgency text,"
+    " policy text, enterprise uuid, person uuid, origin text, forced boolean, ext_requested boolean, escalated boolean,"
+    " returns integer, waits integer, extensions integer, redos integer, letter text, letter_definition text,"
+    " opened_at timestamptz, triage_due timestamptz, sign_due timestamptz, first_contact_due timestamptz,"
+    " reply_due timestamptz, solve_due timestamptz, next_due timestamptz, next_clock text, closed_at timestamptz,"
+    " events integer, updated_at timestamptz"
 )
-_LINK = ("id", "bureau", "issue", "report", "enterprise", "person", "confirmed_by", "linked_at")
-
-
-def insert_into(table: str, columns: Sequence[str]) -> str:
-    marks = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+_EVENT = (
+    "id uuid, bureau uuid, issue uuid, n integer, at timestamptz, counts_at timestamptz, verb text, outcome text,"
+    " source text, target text, person uuid, unit uuid, fields text, time_mark text"
+)
+_LINK = "id uuid, bureau uuid, issue uuid, report uuid, enterprise uuid, person uuid, confirmed_by uuid, linked_at timestamptz"
 
 
 def issue_of(report: UUID) -> UUID:
@@ -108,6 +93,6 @@ async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
         links.append((
             new_id(), actor.bureau, id, report.id, report.enterprise, report.person, report.person, at,
         ))  # fmt: skip
-    await executemany(insert_into("issue", _ISSUE), issues)
-    await executemany(insert_into("issue_event", _EVENT), events)
-    await executemany(insert_into("issue_link", _LINK), links)
+    await insert("issue", _ISSUE, issues)
+    await insert("issue_event", _EVENT, events)
+    await insert("issue_link", _LINK, links)
