@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import io
 import logging
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import TextIO, cast
 
 import structlog
 from litestar import Litestar, get
@@ -58,6 +61,19 @@ def _spare_the_collector() -> None:
     gc.set_threshold(20_000, 50, 50)
 
 
+class Unfailing(io.TextIOBase):
+    """Standard output on which a full disk costs a line of the log, not the answer it speaks of."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            sys.stdout.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stdout.flush()
+
+
 def set_up_logging() -> None:
     """JSON lines with time and level; nothing personal is ever given to a logger."""
     level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
@@ -70,6 +86,7 @@ def set_up_logging() -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Unfailing())),
     )
 
 

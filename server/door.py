@@ -26,11 +26,12 @@ from server.sessions.tables import AnsweredRequest
 from server.settings import settings
 from sync.identity import named_id, new_id
 from sync.refusal import Refusal, busy
-from sync.transaction import is_busy, retrying, transaction
+from sync.transaction import is_busy, is_outage, retrying, transaction
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
+OUTAGE_RETRY_SECONDS = 5
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
@@ -194,6 +195,9 @@ def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Respon
 def on_bug(_: Request[Any, Any, Any], error: Exception) -> Response[ProblemDetails]:
     if is_busy(error):
         return problem(busy())
+    if is_outage(error):
+        log.error("outage", request_id=request_id.get(), exc_info=error)
+        return problem(refusal("server.outage", retry_after=OUTAGE_RETRY_SECONDS))
     log.error("bug", request_id=request_id.get(), exc_info=error)
     content = ProblemDetails(
         type="/docs/refusals#bug",

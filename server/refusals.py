@@ -41,6 +41,12 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     ),
     "route.unknown": (404, "没有这个地址", "There is nothing at this address"),
     "route.method": (405, "这个地址不支持该方法", "This address does not take that method"),
+    "server.outage": (
+        503,
+        "数据库或磁盘暂时不可用,内容没有保存,请稍后重试;管理员请检查磁盘空间和数据库服务",
+        "The database or its disk is not available; nothing was stored, try again shortly."
+        " Administrators: look at free space and at the database server",
+    ),
     "idempotency.reused": (
         422,
         "同一个 Idempotency-Key 已用于另一个请求,请换一个",

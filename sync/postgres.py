@@ -4,11 +4,14 @@ import asyncio
 import weakref
 from typing import Any
 
+import asyncpg
 from piccolo.engine.postgres import PostgresEngine as StockPostgresEngine
 
 from sync.transaction import OpenTransaction, transaction_on
 
 POOL_CONNECTIONS_MAX = 16
+OUTAGES = ("08", "53", "57P", "58")
+"""Classes of SQLSTATE: connection lost, resources (a full disk), the server stopping or starting, its system failing."""
 SESSION = {
     "server_settings": {"random_page_cost": "1.1"},  # disks without a seek: prefer the index early
     "max_cached_statement_lifetime": 20,  # seconds; a plan made on a young table must not outlive its youth
@@ -79,6 +82,11 @@ class PostgresEngine(StockPostgresEngine):
     async def rollback(self, connection: Any) -> None:
         if not _is_cut(connection) and connection.is_in_transaction():
             await connection.execute("ROLLBACK")
+
+    def is_outage(self, error: BaseException) -> bool:
+        state = getattr(error, "sqlstate", None) or ""
+        is_cut = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
+        return is_cut or state.startswith(OUTAGES) or isinstance(error, ConnectionError | TimeoutError)
 
     def transaction(self, *args: Any, **options: Any) -> Any:
         return transaction_on(self)

@@ -25,6 +25,7 @@ from sync.transaction import OpenTransaction, is_reading, sqlite_placeholders, t
 T = TypeVar("T")
 
 READERS = 4
+OUTAGES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 BUSY_TIMEOUT_MS = 10_000  # how long BEGIN IMMEDIATE waits for another process
 PRAGMAS = (
     "PRAGMA page_size = 8192",  # takes effect only on a new file
@@ -249,6 +250,10 @@ class SQLiteEngine(StockSQLiteEngine):
 
     async def rollback(self, connection: Connection) -> None:
         await connection.rollback()
+
+    def is_outage(self, error: BaseException) -> bool:
+        code = getattr(error, "sqlite_errorcode", None)
+        return code is not None and code & 0xFF in OUTAGES
 
     def transaction(self, *args: Any, **options: Any) -> Any:
         return transaction_on(self)

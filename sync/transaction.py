@@ -7,6 +7,7 @@ on the very connection the ORM uses.
 
 import asyncio
 import contextvars
+import errno
 import functools
 import inspect
 import random
@@ -24,6 +25,7 @@ Flush = Callable[[list[Any]], Awaitable[None]]
 Callback = Callable[[], Any]
 
 RETRIES_MAX = 6
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 RETRYABLE_STATES = {"40001", "40P01"}  # serialization failure, deadlock
 
 
@@ -217,7 +219,13 @@ def on_commit(callback: Callback) -> None:
 
 def is_fatal(error: BaseException) -> bool:
     """Does this error end the whole transaction, so that nobody inside may answer it?"""
-    return isinstance(error, Lost) or is_conflict(error) or is_busy(error)
+    return is_conflict(error) or is_busy(error) or is_outage(error)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Has the database or its disk failed (no space left, gone, restarting), so that the same request is right later?"""
+    is_full = isinstance(error, OSError) and error.errno in _NO_SPACE
+    return is_full or isinstance(error, Lost) or bool(engine().is_outage(error))
 
 
 def is_conflict(error: BaseException) -> bool:

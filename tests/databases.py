@@ -6,15 +6,15 @@ any it says so loudly, and fails when CI is set. Pure libraries (`forms`) are te
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import asyncpg
+
+from tests.cluster import binaries, temporary_cluster
 
 PURE = ["tests/forms", "tests/test_house.py", "tests/test_docs.py"]
 """Touches no database, so once is enough."""
@@ -30,13 +30,6 @@ async def _answers(url: str) -> bool:
     return True
 
 
-def _binaries() -> Path | None:
-    found = shutil.which("initdb")
-    if found:
-        return Path(found).parent
-    return next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
-
-
 @contextmanager
 def postgres() -> Iterator[str | None]:
     given = os.environ.get("QIFANG_TEST_POSTGRES")
@@ -48,26 +41,12 @@ def postgres() -> Iterator[str | None]:
         if asyncio.run(_answers(url)):
             yield url
             return
-    binaries = None if given else _binaries()
-    if binaries is None:
+    installed = None if given else binaries()
+    if installed is None:
         yield None
         return
-    folder = tempfile.mkdtemp(prefix="qifang-postgres-")
-    as_user: list[str] = []
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        shutil.chown(folder, "postgres")
-        as_user = ["runuser", "-u", "postgres", "--"]
-    data = f"{folder}/data"
-    options = f"-p {TEMPORARY_PORT} -k {folder} -c fsync=off"
-    server = [*as_user, str(binaries / "pg_ctl"), "-D", data]
-    quiet = {"stdout": subprocess.DEVNULL, "check": True}
-    subprocess.run([*as_user, str(binaries / "initdb"), "-D", data, "-A", "trust", "-U", "postgres"], **quiet)
-    subprocess.run([*server, "-o", options, "-l", f"{folder}/log", "-w", "start"], **quiet)
-    try:
-        yield f"postgres://postgres@127.0.0.1:{TEMPORARY_PORT}/postgres"
-    finally:
-        subprocess.run([*server, "-m", "immediate", "stop"], **quiet)
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_cluster(installed, TEMPORARY_PORT, "-c fsync=off") as cluster:
+        yield cluster.url
 
 
 def main(arguments: list[str]) -> int:

@@ -123,6 +123,7 @@ class AnyServer(httpx.AsyncBaseTransport):
         self.line = httpx.AsyncHTTPTransport()
         self.failures = 0
         """Requests that had no answer, or one that says the server cannot."""
+        self.bugs: list[str] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         request.url = request.url.copy_with(port=self.chance.choice(self.ports))
@@ -132,6 +133,8 @@ class AnyServer(httpx.AsyncBaseTransport):
             self.failures += 1
             raise
         self.failures += answer.status_code >= 500
+        if answer.status_code == 500:
+            self.bugs.append((await answer.aread()).decode())
         return answer
 
     async def aclose(self) -> None:
@@ -248,6 +251,7 @@ async def survives(house: House, folder: Path, phones: int, trouble: Trouble) ->
             task.cancel()
 
     assert field.interruptions > 0, "no phone was ever interrupted"
+    assert [bug for line in field.lines for bug in line.bugs] == []
     assert set(field.answered) == field.written
     assert set(field.answered.values()) == {"applied"}
     fresh = field.phone("fresh")
