@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import io
 import logging
+import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from types import FrameType
 from typing import TextIO, cast
 
 import structlog
@@ -48,9 +52,34 @@ async def lifespan(_: Litestar) -> AsyncIterator[None]:
     _spare_the_collector()
     try:
         async with running_jobs():
-            yield
+            with told_to_stop(phones.hub.stop):
+                yield
+            await phones.hub.close()
     finally:
         await database.close()
+
+
+@contextmanager
+def told_to_stop(callback: Callable[[], None]) -> Iterator[None]:
+    """Calls back when the process is told to stop. A server waits for its open answers before it lets the application know, so
+    answers that never end have to hear the signal themselves."""
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    is_served = threading.current_thread() is threading.main_thread() and all(map(callable, before.values()))
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(callback)
+        before[signal.Signals(number)](number, frame)  # type: ignore[operator, misc]
+
+    if is_served:
+        for number in before:
+            signal.signal(number, heard)
+    try:
+        yield
+    finally:
+        if is_served:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _spare_the_collector() -> None:

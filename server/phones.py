@@ -1,7 +1,9 @@
-"""What phones call: enrol, push, pull, hello. The protocol itself is the `sync` library; this is only its HTTP."""
+"""What phones call: enrol, push, pull, hello, digest, events. The protocol itself is the `sync` library; this is only its HTTP."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import AsyncIterator
 from functools import cache
 from typing import Any
 
@@ -10,6 +12,7 @@ from litestar._openapi.schema_generation import SchemaCreator
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Schema
 from litestar.params import FromQuery, JSONBody
 from litestar.plugins import OpenAPISchemaPlugin
+from litestar.response import ServerSentEventMessage, Stream
 from litestar.typing import FieldDefinition
 
 from server.allowance import Allowance
@@ -20,6 +23,8 @@ from server.settings import settings
 from sync import devices
 from sync.devices import DeviceContext
 from sync.digest import digest
+from sync.listener import Ended, Limits
+from sync.listening import Hub
 from sync.pull import hello, pull
 from sync.push import decode_push, push
 from sync.refusal import Refusal
@@ -116,4 +121,55 @@ async def get_digest(
     return await digest(phone_of(request), as_of, kinds.split(",") if kinds else None)
 
 
-router = Router("/sync/v1", route_handlers=[post_enrol, post_push, post_pull, get_hello, get_digest], tags=["phones"])
+hub = Hub(
+    Limits(
+        streams=settings.events_streams_max,
+        streams_of_holder=settings.events_streams_per_device_max,
+        poll_seconds=settings.events_poll_seconds,
+        at_once=settings.events_at_once_max,
+        spread_seconds=settings.events_spread_seconds,
+    )
+)
+"""Everybody who waits for news in this process."""
+RECONNECT_MS = (2_000, 8_000)
+"""Each client is told another time, so that they do not all come back at once after a restart."""
+STREAM_HEADERS = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
+"""Proxies must neither keep nor pack nor collect what is to arrive at once."""
+
+
+@get("/events", media_type="text/event-stream")
+async def get_events(request: PhoneRequest, after: FromQuery[int | None] = None) -> Stream:
+    """A stream of server-sent events that says only up to which number something changed in the phone's scopes. `Last-Event-ID`
+    (or `after`) is the number the phone has read up to."""
+    hub.must_have_room()
+    told = request.headers.get("last-event-id", "")
+    is_number = told.isascii() and told.isdigit() and len(told) < 16
+    return Stream(
+        events_for(phone_of(request), int(told) if is_number else after),
+        media_type="text/event-stream",
+        headers=STREAM_HEADERS,
+    )
+
+
+async def events_for(device: DeviceContext, after: int | None) -> AsyncIterator[bytes]:
+    """The stream's bytes, from the first at once until the server stops or the device may listen no longer."""
+    yield ServerSentEventMessage(retry=random.randint(*RECONNECT_MS), comment="qifang", data=None).encode()  # noqa: S311 - spreads them
+    try:
+        async with hub.joined(device.bureau, device.person, device.device, after=after) as listener:
+            if listener.told >= 0:
+                yield ServerSentEventMessage(id=listener.told, data=None).encode()
+            while True:
+                n = await listener.next(settings.events_heartbeat_seconds)
+                if n is None:
+                    yield ServerSentEventMessage(comment="", data=None).encode()
+                else:
+                    yield ServerSentEventMessage(event="changed", id=n, data=f'{{"n":{n}}}').encode()
+    except Ended:
+        return
+
+
+router = Router(
+    "/sync/v1",
+    route_handlers=[post_enrol, post_push, post_pull, get_hello, get_digest, get_events],
+    tags=["phones"],
+)

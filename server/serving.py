@@ -8,6 +8,9 @@ from server.console import out, print_json, run
 from server.migrate import migrate as run_migrations
 from server.settings import settings
 
+STOP_SECONDS_MAX = 20
+"""How long a server that was told to stop waits for requests that are under way."""
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the ids of the migrations that ran, as JSON.")
@@ -47,4 +50,5 @@ def serve(host: str, port: int, workers: int) -> None:
         log_level=settings.log_level,
         access_log=False,
         proxy_headers=True,
+        timeout_graceful_shutdown=STOP_SECONDS_MAX,
     )

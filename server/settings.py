@@ -71,6 +71,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Requests one signed link may make in a minute."""
     link_grace_days: int = 7
     """How long after a round's last day its links still take late answers, unless the round says otherwise."""
+    events_streams_max: int = 5000
+    """Streams of live events one process keeps open."""
+    events_streams_per_device_max: int = 3
+    """Streams of live events one device may hold; the oldest ends when another begins."""
+    events_heartbeat_seconds: int = 25
+    """How often a silent stream says that it lives."""
+    events_poll_seconds: int = 5
+    """How often a process with streams looks for news it was not told of, and for devices revoked."""
+    events_at_once_max: int = 50
+    """Devices told of one commit at once; for more the news are spread."""
+    events_spread_seconds: int = 10
+    """Over how long news for many devices are spread, so that they do not all pull at once."""
     log_level: str = "info"
     """debug, info, warning or error."""
 

@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from sync import refusal
+from sync.bulk import among, ids
 from sync.configuration import now, seal
 from sync.identity import named_id
 from sync.incidents import FORKED, Incident, report
@@ -190,6 +191,15 @@ async def _running_family(bureau: UUID, device: UUID) -> list[UUID]:
         [bureau, device],
     )
     return [row["id"] for row in found]
+
+
+async def running_devices(bureau: UUID, devices: set[UUID]) -> set[UUID]:
+    """Those of these devices that have not been revoked."""
+    found = await fetch(
+        f"SELECT id FROM sync_device WHERE bureau = $1 AND id {among(2)} AND revoked_at IS NULL",
+        [bureau, ids(devices)],
+    )
+    return {row["id"] for row in found}
 
 
 async def list_devices(bureau: UUID, person: UUID | None = None) -> list[Device]:

@@ -15,7 +15,8 @@ from sync.cursor import kinds_number
 from sync.devices import DeviceContext, have_n
 from sync.operations import kinds
 from sync.pull import Grants, Head, read_grants, read_head
-from sync.transaction import fetch, is_postgres, transaction
+from sync.scopes import last_moves
+from sync.transaction import fetch, transaction
 from sync.wire import KINDS_MAX, DigestResponse, ScopeDigest, row_hash
 
 ROWS_AT_ONCE = 5_000
@@ -42,7 +43,7 @@ async def digest(context: DeviceContext, as_of: int, kind_names: list[str] | Non
         grants = await read_grants(context)
         moved = _granted_or_lost_since(grants, as_of)
         found: dict[str, ScopeDigest] = {}
-        for scope, last in (await _last_moves(context.bureau, grants.held(0, as_of))).items():
+        for scope, last in (await last_moves(context.bureau, grants.held(0, as_of))).items():
             if last > as_of:
                 moved.add(scope)
                 continue
@@ -57,23 +58,6 @@ async def digest(context: DeviceContext, as_of: int, kind_names: list[str] | Non
 def _granted_or_lost_since(grants: Grants, as_of: int) -> set[str]:
     new = {scope for scope, granted in grants.active.items() if granted > as_of}
     return new | {scope for revoked, scope, granted in grants.lost if granted <= as_of < revoked}
-
-
-async def _last_moves(bureau: UUID, scopes: list[str]) -> dict[str, int]:
-    """The number of the last line of each scope; a scope without lines is missing."""
-    if is_postgres():
-        sql = (
-            "SELECT held.scope AS scope, line.seq AS seq FROM unnest($2::text[]) AS held (scope) CROSS JOIN LATERAL ("
-            " SELECT seq FROM sync_feed WHERE sync_feed.bureau = $1 AND sync_feed.scope = held.scope"
-            " ORDER BY seq DESC LIMIT 1) AS line"
-        )
-    else:
-        sql = (
-            "SELECT held.value AS scope, (SELECT max(seq) FROM sync_feed WHERE sync_feed.bureau = $1"
-            " AND sync_feed.scope = held.value) AS seq FROM json_each($2) AS held"
-        )
-    found = await fetch(sql, [bureau, texts(scopes)])
-    return {row["scope"]: row["seq"] for row in found if row["seq"] is not None}
 
 
 async def _digest_of(bureau: UUID, head: Head, scope: str, last: int, names: list[str]) -> ScopeDigest:

@@ -16,8 +16,9 @@ import msgspec
 
 from sync.bulk import among, ids, insert, texts
 from sync.configuration import now
+from sync.news import CHANNEL, encode_news, news_of, tell
 from sync.operations import kind_of
-from sync.transaction import defer, execute, fetch, is_postgres, transaction
+from sync.transaction import defer, execute, fetch, is_postgres, on_commit, transaction
 
 FLUSH_ORDER = 100  # after audit and everything else: every writer of the bureau waits for the row locked here
 _COLUMNS = "bureau uuid, kind text, id uuid, scope text, seq bigint, op text, redirect_to uuid"
@@ -103,12 +104,23 @@ async def _flush_bureau(bureau: UUID, items: list[Touch | GrantChange | Stamp]) 
     for change in grants:
         seq += 1
         await _write_grant(change, seq)
+    moved: set[str] = set()
     if touches:
         stamped = {(item.kind, item.id) for item in items if isinstance(item, Stamp)}
-        await _write_touches(bureau, list(touches.values()), seq, stamped, new)
-    await execute(
-        "INSERT INTO sync_commit (bureau, n, id, at) VALUES ($1, $2, $3, $4)", [bureau, head, token_hex(8), now()]
-    )
+        moved = await _write_touches(bureau, list(touches.values()), seq, stamped, new)
+    await _write_commit(bureau, head, moved, {change.person for change in grants})
+
+
+async def _write_commit(bureau: UUID, head: int, moved: set[str], persons: set[UUID]) -> None:
+    """The last statement of the transaction; those who wait for news hear of it when, and only when, it commits."""
+    sql = "INSERT INTO sync_commit (bureau, n, id, at) VALUES ($1, $2, $3, $4)"
+    values = [bureau, head, token_hex(8), now()]
+    news = news_of(bureau, head, moved, persons)
+    if is_postgres():
+        await fetch(f"{sql} RETURNING pg_notify('{CHANNEL}', $5)", [*values, encode_news(news)])
+    else:
+        await execute(sql, values)
+        on_commit(lambda: tell(news))
 
 
 async def raise_head(bureau: UUID, count: int) -> int:
@@ -123,8 +135,9 @@ async def raise_head(bureau: UUID, count: int) -> int:
 
 async def _write_touches(
     bureau: UUID, touches: list[Touch], before: int, stamped: set[tuple[str, UUID]], new: set[UUID]
-) -> None:
-    """Rows move to their numbers in all their scopes at once; scopes that no longer hold them are told so."""
+) -> set[str]:
+    """Rows move to their numbers in all their scopes at once; scopes that no longer hold them are told so. Returns all those
+    scopes."""
     current = await _current_scopes(bureau, touches)
     known = [one for one in touches if one.id not in new] if new else touches
     former = await _former_scopes(bureau, known) if known else {}
@@ -143,6 +156,7 @@ async def _write_touches(
                 [bureau, one.kind, one.id, seq],
             )
     await insert("sync_feed", _COLUMNS, lines, _MOVE)
+    return {line[3] for line in lines}
 
 
 async def _current_scopes(bureau: UUID, touches: list[Touch]) -> dict[tuple[str, UUID], set[str]]:
@@ -218,6 +232,12 @@ async def collect_tombstones(bureau: UUID, upto: int) -> None:
         await execute("UPDATE sync_head SET floor = $2 WHERE bureau = $1 AND floor < $2", [bureau, upto])
         await execute("DELETE FROM sync_feed WHERE bureau = $1 AND op IN ('gone', 'out') AND seq <= $2", [bureau, upto])
         await execute("DELETE FROM sync_commit WHERE bureau = $1 AND n < $2", [bureau, upto])
+
+
+async def heads_of(bureaus: set[UUID]) -> dict[UUID, tuple[int, UUID]]:
+    """Head and epoch of each of these bureaus that has any."""
+    found = await fetch(f"SELECT bureau, n, epoch FROM sync_head WHERE bureau {among(1)}", [ids(bureaus)])
+    return {row["bureau"]: (row["n"], row["epoch"]) for row in found}
 
 
 async def head_at(bureau: UUID, moment: datetime) -> int:

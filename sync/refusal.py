@@ -58,6 +58,17 @@ def busy() -> Refusal:
     return Refusal("busy", 409, "系统繁忙, 请稍后重试", "Busy; try again shortly")
 
 
+def too_many_streams(limit: int, retry_after: int) -> Refusal:
+    return Refusal(
+        "events.full",
+        503,
+        "实时通知的连接已满, 请稍后再连",
+        "All places for live events are taken; connect again later",
+        limit=limit,
+        retry_after=retry_after,
+    )
+
+
 def resync_required(reason: str, have_n: int) -> Refusal:
     return Refusal(
         "resync_required",

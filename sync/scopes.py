@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from sync.bulk import among, ids, texts
 from sync.feed import FLUSH_ORDER, GrantChange, flush
 from sync.operations import kind_of
-from sync.transaction import defer, deferred, fetch
+from sync.transaction import defer, deferred, fetch, is_postgres
 
 
 def person_scope(person: UUID) -> str:
@@ -47,3 +48,41 @@ async def visible_ids(bureau: UUID, person: UUID, kind: str, wanted: Iterable[UU
     """Which of these rows are in a scope this person holds, as things stand inside this transaction."""
     held = await scopes_of(bureau, person)
     return {id for id, scopes in (await kind_of(kind).scopes(bureau, list(wanted))).items() if scopes & held}
+
+
+async def last_moves(bureau: UUID, scopes: Iterable[str]) -> dict[str, int]:
+    """The number of the last line of each scope; a scope without lines is missing."""
+    if is_postgres():
+        sql = (
+            "SELECT held.scope AS scope, line.seq AS seq FROM unnest($2::text[]) AS held (scope) CROSS JOIN LATERAL ("
+            " SELECT seq FROM sync_feed WHERE sync_feed.bureau = $1 AND sync_feed.scope = held.scope"
+            " ORDER BY seq DESC LIMIT 1) AS line"
+        )
+    else:
+        sql = (
+            "SELECT held.value AS scope, (SELECT max(seq) FROM sync_feed WHERE sync_feed.bureau = $1"
+            " AND sync_feed.scope = held.value) AS seq FROM json_each($2) AS held"
+        )
+    found = await fetch(sql, [bureau, texts(scopes)])
+    return {row["scope"]: row["seq"] for row in found if row["seq"] is not None}
+
+
+async def scopes_of_many(bureau: UUID, persons: set[UUID]) -> dict[UUID, set[str]]:
+    scopes: dict[UUID, set[str]] = {person: set() for person in persons}
+    found = await fetch(
+        f"SELECT person, scope FROM sync_grant WHERE bureau = $1 AND person {among(2)} AND revoked IS NULL",
+        [bureau, ids(persons)],
+    )
+    for row in found:
+        scopes[row["person"]].add(row["scope"])
+    return scopes
+
+
+async def regranted_after(bureau: UUID, after: int) -> dict[UUID, int]:
+    """Whose grants changed after this number, and at which number they last did."""
+    found = await fetch(
+        "SELECT person, max(granted) AS granted, max(revoked) AS revoked FROM sync_grant"
+        " WHERE bureau = $1 AND (granted > $2 OR revoked > $2) GROUP BY person",
+        [bureau, after],
+    )
+    return {row["person"]: max(row["granted"], row["revoked"] or 0) for row in found}

@@ -19,7 +19,7 @@ PULL_BYTES_MAX = 8 * 1024 * 1024
 KINDS_MAX = 100
 REPAIRS_MAX = 20
 """Scopes one pull may ask to repair; a phone with more to mend reads everything again."""
-FEATURES = ("digest", "gzip", "repair", "zstd")
+FEATURES = ("digest", "events", "gzip", "repair", "zstd")
 """What a client may count on beyond push and pull."""
 NOTHING = msgspec.Raw(b"")
 

@@ -1,9 +1,10 @@
-"""The protocol's smaller addresses through the real door: hello, digest."""
+"""The protocol's smaller addresses through the real door: hello, digest, events."""
 
 import pytest
 
 from sync.wire import row_hash
 from tests.server.fieldwork import enterprises, phone
+from tests.server.streams import EventStream
 
 pytestmark = pytest.mark.anyio
 
@@ -36,3 +37,92 @@ async def test_rule_18_a_digest_wants_a_number_and_a_phone(donghu):
     assert (ahead.status_code, ahead.json()["code"]) == (410, "resync_required")
     desk = await donghu.sun.client.get("/sync/v1/digest?as_of=1")
     assert (desk.status_code, desk.json()["code"]) == (403, "device.required")
+
+
+@pytest.fixture(autouse=True)
+async def quiet_hub(product):
+    from server.phones import hub
+
+    yield
+    await hub.close()
+
+
+async def head_of(device) -> int:
+    return (await asked(device, "GET", "/sync/v1/hello")).json()["head"]
+
+
+async def test_rule_18_events_say_up_to_which_number_something_changed_and_nothing_else(donghu):
+    device = await phone(donghu, donghu.zhou)
+    async with EventStream(device.meta("token")) as stream:
+        assert stream.status == 200
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        assert stream.headers["cache-control"] == "no-store, no-transform"
+        assert "content-encoding" not in stream.headers
+        assert "retry: " in await stream.chunk()
+        assert f"id: {await head_of(device)}" in await stream.chunk()
+        await enterprises(donghu, 1)
+        event = await stream.event()
+        number = int(event["id"])
+        assert event == {"event": "changed", "id": str(number), "data": f'{{"n":{number}}}'}
+    await device.pull()
+    assert number <= await head_of(device)
+
+
+async def test_rule_18_a_stream_that_comes_back_behind_is_answered_at_once(donghu):
+    device = await phone(donghu, donghu.zhou)
+    before = await head_of(device)
+    await enterprises(donghu, 1)
+    now = str(await head_of(device))
+    async with EventStream(device.meta("token"), last_event_id=str(before)) as stream:
+        assert (await stream.event())["id"] == now
+    async with EventStream(device.meta("token"), query=f"after={before}") as stream:
+        assert (await stream.event())["id"] == now
+    async with EventStream(device.meta("token"), last_event_id="not a number") as stream:
+        await stream.chunk()
+        assert f"id: {now}" in await stream.chunk()
+
+
+async def test_rule_18_a_silent_stream_says_that_it_lives(donghu, monkeypatch):
+    import msgspec
+
+    from server.settings import settings
+
+    quick = msgspec.structs.replace(settings, events_heartbeat_seconds=0)
+    monkeypatch.setattr("server.phones.settings", quick)
+    device = await phone(donghu, donghu.zhou)
+    async with EventStream(device.meta("token")) as stream:
+        said = [await stream.chunk() for _ in range(4)]
+        assert said[2].strip() == ":"
+
+
+async def test_rule_22_a_revoked_phone_is_heard_no_more_and_comes_back_to_a_403(donghu, monkeypatch):
+    from server import phones
+
+    monkeypatch.setattr(phones.hub, "limits", phones.Limits(poll_seconds=0.05))
+    device = await phone(donghu, donghu.zhou)
+    async with EventStream(device.meta("token")) as stream:
+        revoked = await donghu.chen.client.post(f"/v1/devices/{device.device}/revocation")
+        assert revoked.status_code == 201
+        assert await stream.event() is None
+    async with EventStream(device.meta("token")) as stream:
+        assert stream.status == 403
+
+
+async def test_rule_18_a_desk_and_a_stranger_have_no_stream(donghu):
+    token = donghu.sun.client.headers["Authorization"].removeprefix("Bearer ")
+    for one, status in ((token, 403), ("nobody", 401)):
+        async with EventStream(one) as stream:
+            assert stream.status == status
+
+
+async def test_rule_18_a_server_that_stops_ends_its_streams(donghu):
+    from server.phones import hub
+
+    device = await phone(donghu, donghu.zhou)
+    async with EventStream(device.meta("token")) as stream:
+        await stream.chunk()
+        await stream.chunk()
+        hub.stop()
+        assert await stream.event() is None
+    async with EventStream(device.meta("token")) as stream:
+        assert (stream.status, stream.headers["retry-after"].isdigit()) == (503, True)
