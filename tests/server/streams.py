@@ -3,8 +3,6 @@
 import asyncio
 from typing import Any
 
-from server.app import app
-
 
 class EventStream:
     """`async with EventStream(token) as stream`: `status`, `headers`, `chunk()` one piece, `event()` the next that says something."""
@@ -28,6 +26,8 @@ class EventStream:
         await self.said.put(message)
 
     async def __aenter__(self) -> "EventStream":
+        from server.app import app
+
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
