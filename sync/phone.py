@@ -1,73 +1,48 @@
-"""The reference client, in one file because it is the protocol's other half and wants to be read in one sitting.
+"""The reference client: the protocol's other half, to be read in one sitting, used as a library, and by the tests.
 
-It is documentation, test double and load generator. Its parts: keep (the local store), send (push, fork, files),
-receive (pull, reconcile), ask (one request).
+    async with httpx.AsyncClient(base_url="https://qifang.example") as client:
+        phone = Phone("zhou.phone", client)
+        await phone.enrol("WCRRFLPXWYZR", "周的手机")           # once, on line
+        await phone.sync()
+        visit = new_id()
+        with phone.together():                                  # off line from here on
+            phone.attach(visit, "门头.jpg", photo)
+            phone.do("record.submit", visit, args)
+        await phone.sync()                                      # as often as one likes; `Offline` costs nothing
+        phone.result(operation), phone.rows("quarantine"), phone.rows("conflict")
 
-Everything a phone does is one local transaction: a change and its queue entry, a page and its cursor.
+`phone_store.py` is its memory, `phone_queue.py` the numbers and the journal, `phone_files.py` the uploads, `phone_line.py`
+one request; here is what they are for: push, pull, and what to do when the server says no.
 """
 
 import asyncio
-import base64
 import hashlib
-import random
 import secrets
-import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx
 import msgspec
 
-from sync.identity import new_id
-from sync.wire import OPERATION_BYTES_MAX, OPERATIONS_MAX, Change, EnrolResponse, PullResponse, PushResponse, Result
+from sync.phone_files import CHUNK_BYTES, Courier
+from sync.phone_line import TRIES_MAX, Answered, Caller, Offline
+from sync.phone_queue import Queue
+from sync.wire import EnrolResponse, HelloResponse, PullResponse, PushResponse, Result
 
-TRIES_MAX = 5
-PUSH_BYTES = 4 * 1024 * 1024
-CHUNK_BYTES = 256 * 1024
-JOURNAL_KEPT_FOR = timedelta(days=30)
-TUS = {"Tus-Resumable": "1.0.0"}
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE IF NOT EXISTS row (
-    kind TEXT, id TEXT, v INTEGER, body TEXT, mark INTEGER, leaving INTEGER DEFAULT 0, PRIMARY KEY (kind, id)
-);
-CREATE TABLE IF NOT EXISTS row_scope (kind TEXT, id TEXT, scope TEXT, PRIMARY KEY (kind, id, scope));
-CREATE TABLE IF NOT EXISTS alias (kind TEXT, id TEXT, now TEXT, PRIMARY KEY (kind, id));
-CREATE TABLE IF NOT EXISTS operation (
-    place INTEGER PRIMARY KEY, id TEXT UNIQUE, n INTEGER, target TEXT, body TEXT, result TEXT, done_at TEXT
-);
-CREATE TABLE IF NOT EXISTS file (
-    id TEXT PRIMARY KEY, record TEXT, name TEXT, sha256 TEXT, content BLOB, is_stored INTEGER DEFAULT 0
-);
-"""
+__all__ = ["CHUNK_BYTES", "Answered", "Offline", "OtherPerson", "Phone", "enrol_in"]
 
 
-class Offline(Exception):
-    """No answer, or none from our server: the work stays in the queue and nothing is known about it."""
+class OtherPerson(Exception):
+    """The code is for somebody else: their work must not mix with what this store holds. Nothing was changed."""
 
 
-class Answered(Exception):
-    """The server said no to the request as a whole."""
-
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        super().__init__(f"{status} {problem.get('code')}")
-        self.status = status
-        self.problem = problem
-
-    @property
-    def code(self) -> str:
-        return str(self.problem.get("code", ""))
-
-
-class Phone:
+class Phone(Queue):
     """One installation for one person, with its store in one SQLite file.
 
-    `client` carries the requests (its base address is the server's). `clock` is the device's own, right or wrong.
+    `client` carries the requests (its base address is the server's). `clock` is the device's own, right or wrong. With
+    `packs` large pushes are sent compressed.
     """
 
     def __init__(
@@ -79,181 +54,78 @@ class Phone:
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
         limit: int = 1000,
         kinds: list[str] | None = None,
+        packs: bool = False,
     ) -> None:
+        super().__init__(store, clock)
         self.client = client
-        self.clock = clock
-        self.sleep = sleep
         self.limit = limit
         self.kinds = kinds
         self.is_work_ready = False
-        self.db = sqlite3.connect(store, isolation_level=None)
-        self.db.row_factory = sqlite3.Row
-        self.db.executescript(SCHEMA)
-
-    def close(self) -> None:
-        self.db.close()
-
-    # keep -------------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """All or nothing, in the local store."""
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.db.execute("ROLLBACK")
-            raise
-        self.db.execute("COMMIT")
-
-    def meta(self, name: str, default: str = "") -> str:
-        found = self.db.execute("SELECT value FROM meta WHERE name = ?", [name]).fetchone()
-        return found[0] if found else default
-
-    def set_meta(self, name: str, value: object) -> None:
-        self.db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", [name, str(value)])
+        self.caller = Caller(client, lambda: self.meta("token"), sleep, packs)
 
     @property
     def device(self) -> str:
         return self.meta("device")
 
-    def rows(self, kind: str) -> dict[UUID, Any]:
-        """The rows of one kind this phone holds."""
-        found = self.db.execute("SELECT id, body FROM row WHERE kind = ?", [kind])
-        return {UUID(row["id"]): msgspec.json.decode(row["body"]) for row in found}
-
-    def version(self, kind: str, id: UUID) -> int | None:
-        """The number of the row as this phone saw it: the `base` of an edit."""
-        found = self.db.execute("SELECT v FROM row WHERE kind = ? AND id = ?", [kind, str(id)]).fetchone()
-        return found["v"] if found else None
-
-    def do(
-        self,
-        op: str,
-        target: UUID,
-        args: Any,
-        *,
-        base: int | None = None,
-        was: dict[str, Any] | None = None,
-        prev: UUID | None = None,
-        local: tuple[str, Any] | None = None,
-        id: UUID | None = None,
-    ) -> UUID:
-        """Do something, on or off line: the operation goes into the queue, and the local row (`local` is its kind and
-        body) changes in the same transaction."""
-        id = id or new_id(self.clock().timestamp())
-        operation: dict[str, Any] = {"id": id, "op": op, "target": target, "args": args, "at": self.clock()}
-        operation |= {name: v for name, v in (("base", base), ("was", was), ("prev", prev)) if v is not None}
-        body = msgspec.json.encode(operation)
-        if len(body) > OPERATION_BYTES_MAX:
-            raise ValueError(f"one operation may have {OPERATION_BYTES_MAX} bytes, this has {len(body)}")
-        with self.together():
-            self.db.execute(
-                "INSERT INTO operation (id, target, body) VALUES (?, ?, ?)", [str(id), str(target), body.decode()]
-            )
-            if local is not None:
-                self._put(local[0], str(target), self.version(local[0], target) or 0, msgspec.json.encode(local[1]))
-        return id
-
-    def attach(self, record: UUID, name: str, content: bytes, *, id: UUID | None = None) -> UUID:
-        """Keep a file for a record until it has been uploaded."""
-        id = id or new_id(self.clock().timestamp())
-        self.db.execute(
-            "INSERT INTO file (id, record, name, sha256, content) VALUES (?, ?, ?, ?, ?)",
-            [str(id), str(record), name, hashlib.sha256(content).hexdigest(), content],
-        )
-        return id
-
-    def unsent(self) -> list[UUID]:
-        """Operations without a result, in the order they were made."""
-        found = self.db.execute("SELECT id FROM operation WHERE result IS NULL ORDER BY place")
-        return [UUID(row["id"]) for row in found]
-
-    def result(self, id: UUID) -> Result | None:
-        found = self.db.execute("SELECT result FROM operation WHERE id = ?", [str(id)]).fetchone()
-        return msgspec.json.decode(found["result"], type=Result) if found and found["result"] else None
-
-    def forget_journal(self) -> None:
-        """Operations stay 30 days after their result, for a server that comes back from a backup."""
-        limit = (self.clock() - JOURNAL_KEPT_FOR).isoformat()
-        self.db.execute("DELETE FROM operation WHERE done_at < ?", [limit])
-
-    def _put(self, kind: str, id: str, v: int, body: bytes) -> None:
-        self.db.execute(
-            "INSERT INTO row (kind, id, v, body, mark) VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind, id)"
-            " DO UPDATE SET v = excluded.v, body = excluded.body, mark = excluded.mark, leaving = 0",
-            [kind, id, v, body.decode(), int(self.meta("mark", "0"))],
-        )
-
-    def _drop(self, kind: str, id: str) -> None:
-        """Forget a row; one with unsent work stays, read-only, until its work has been answered."""
-        self.db.execute("DELETE FROM row_scope WHERE kind = ? AND id = ?", [kind, id])
-        if self._has_unsent(id):
-            self.db.execute("UPDATE row SET leaving = 1 WHERE kind = ? AND id = ?", [kind, id])
-        else:
-            self.db.execute("DELETE FROM row WHERE kind = ? AND id = ?", [kind, id])
-
-    def _has_unsent(self, target: str) -> bool:
-        sql = "SELECT 1 FROM operation WHERE target = ? AND result IS NULL"
-        return self.db.execute(sql, [target]).fetchone() is not None
-
-    # send -------------------------------------------------------------------------------------------------------
+    # who ----------------------------------------------------------------------------------------------------------
 
     async def enrol(self, code: str, name: str = "") -> EnrolResponse:
-        """Become a device. The incarnation is made first and kept, so that a lost answer can be asked for again."""
+        """Become a device, or become one again when the server has lost this one. The incarnation is made first and kept,
+        so that a lost answer can be asked for again. Raises `OtherPerson`: see `enrol_in`."""
         if not self.meta("incarnation"):
             self.set_meta("incarnation", secrets.token_urlsafe(16))
         request = {"code": code, "incarnation": self.meta("incarnation"), "name": name}
-        enrolled = msgspec.json.decode(await self.ask("/sync/v1/enrol", request), type=EnrolResponse)
-        with self.together():
-            for field in EnrolResponse.__struct_fields__:
-                self.set_meta(field, getattr(enrolled, field))
+        enrolled = msgspec.json.decode(await self.caller.ask("/sync/v1/enrol", request), type=EnrolResponse)
+        if self.meta("person") not in ("", str(enrolled.person)):
+            raise OtherPerson(f"this store belongs to {self.meta('person')}")
+        self.become(enrolled)
         return enrolled
 
+    async def hello(self) -> HelloResponse:
+        """Limits, epoch, head and how many of this device's operations the server has."""
+        answer = await self.caller.request("GET", "/sync/v1/hello", headers={}, json=True)
+        return msgspec.json.decode(answer.content, type=HelloResponse)
+
     async def sync(self) -> None:
-        """Send everything, then receive everything. Pushes come first: work is worth more than news."""
+        """Send everything, then receive everything: work is worth more than news. When receiving shows that the server has
+        lost work it had answered, that is sent again."""
+        await self._exchange()
+        if self.meta("is_offering"):
+            await self._exchange()
+        self.forget_journal()
+
+    async def _exchange(self) -> None:
         await self.push()
         await self.upload_files()
+        if self.meta("wipe_after"):
+            self.forget_answered()
+            return
         await self.pull()
+
+    # send ---------------------------------------------------------------------------------------------------------
 
     async def push(self) -> list[Result]:
         """Send the queue, piece by piece; each answer is stored before the next piece goes."""
         results: list[Result] = []
+        mended = 0
         while batch := self._next_batch():
             try:
                 answer = await self._send(batch)
             except Answered as no:
-                self._mend(no)
+                mended += 1
+                if mended > TRIES_MAX or not self._mend(no):
+                    raise
                 continue
             with self.together():
-                for result in answer.results:
-                    if result.status != "retry":
-                        self._note_result(result)
+                self.note_results(answer.results, answer.server_time)
+                self.set_meta("lost_until", "")
+                if answer.wipe_after:
+                    self.set_meta("wipe_after", 1)
             results.extend(answer.results)
             if all(result.status == "retry" for result in answer.results):
                 break
+        self.set_meta("is_offering", "")
         return results
-
-    def _next_batch(self) -> list[tuple[int, bytes]]:
-        """Number what has never been tried, and take as much as one push carries."""
-        with self.together():
-            unnumbered = self.db.execute("SELECT id FROM operation WHERE n IS NULL ORDER BY place").fetchall()
-            last_n = int(self.meta("last_n", "0"))
-            for row in unnumbered:
-                last_n += 1
-                self.db.execute("UPDATE operation SET n = ? WHERE id = ?", [last_n, row["id"]])
-            self.set_meta("last_n", last_n)
-        batch: list[tuple[int, bytes]] = []
-        size = 0
-        waiting = self.db.execute(
-            "SELECT n, body FROM operation WHERE result IS NULL ORDER BY n LIMIT ?", [OPERATIONS_MAX]
-        )
-        for row in waiting:
-            size += len(row["body"])
-            if batch and size > PUSH_BYTES:
-                break
-            batch.append((row["n"], row["body"].encode()))
-        return batch
 
     async def _send(self, batch: list[tuple[int, bytes]]) -> PushResponse:
         first_unanswered = self.db.execute("SELECT min(n) FROM operation WHERE result IS NULL").fetchone()[0]
@@ -264,218 +136,95 @@ class Phone:
             "clock": self.clock(),
             "operations": [msgspec.Raw(b'{"n":%d,' % n + body[1:]) for n, body in batch],
         }
-        return msgspec.json.decode(await self.ask("/sync/v1/push", request), type=PushResponse)
+        if lost_until := self.meta("lost_until"):
+            request["lost_until"] = lost_until
+        return msgspec.json.decode(await self.caller.ask("/sync/v1/push", request), type=PushResponse)
 
-    def _mend(self, no: Answered) -> None:
-        """Two answers to a push are orders: take a new identity, or go back to a number the server has lost."""
-        with self.together():
-            if no.code == "device_forked":
-                self.set_meta("device", no.problem["device"])
-                self.set_meta("token", no.problem["token"])
-                self.set_meta("last_n", 0)
-                self.db.execute("UPDATE operation SET n = NULL WHERE result IS NULL")
-                self.db.execute("UPDATE operation SET n = 0 WHERE result IS NOT NULL")
-            elif no.code == "n_gap" and self._offer_again(no.problem["expected"]):
-                return
-            else:
-                raise no
-
-    def _offer_again(self, expected: int) -> bool:
-        """After a restore the server asks for numbers it had answered: the journal still has them."""
-        sql = "UPDATE operation SET result = NULL, done_at = NULL WHERE n >= ? AND result IS NOT NULL"
-        return self.db.execute(sql, [expected]).rowcount > 0
-
-    def _note_result(self, result: Result) -> None:
-        self.db.execute(
-            "UPDATE operation SET result = ?, done_at = ? WHERE id = ?",
-            [msgspec.json.encode(result).decode(), self.clock().isoformat(), str(result.id)],
-        )
-        leaving = self.db.execute(
-            "SELECT kind, row.id AS id FROM row JOIN operation ON operation.target = row.id"
-            " WHERE operation.id = ? AND leaving = 1",
-            [str(result.id)],
-        ).fetchall()
-        for row in leaving:
-            self._drop(row["kind"], row["id"])
+    def _mend(self, no: Answered) -> bool:
+        """Three answers are orders: take a new identity, go back to a number the server has lost, or to the identity it
+        knew before. True if the same may be tried again."""
+        if no.code == "device_forked":
+            self.fork(no.problem["device"], no.problem["token"])
+        elif no.code == "n_gap":
+            self.offer_again(no.problem["expected"] - 1)
+        else:
+            return no.code == "device.unknown" and self.fall_back()
+        return True
 
     async def upload_files(self) -> None:
-        """Send each file by tus, going on from wherever the server has it."""
-        for row in self.db.execute("SELECT * FROM file WHERE is_stored = 0").fetchall():
-            address = f"/files/{row['id']}"
-            offset = await self._offset(address)
-            if offset is None:
-                fields = {name: row[name] for name in ("id", "record", "name", "sha256")}
-                metadata = ",".join(f"{name} {base64.b64encode(v.encode()).decode()}" for name, v in fields.items())
-                headers = {"Upload-Metadata": metadata, "Upload-Length": str(len(row["content"]))}
-                await self.request("POST", "/files", headers=TUS | headers)
-                offset = 0
-            setbacks = 0
-            while offset < len(row["content"]):
-                chunk = row["content"][offset : offset + CHUNK_BYTES]
-                headers = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
-                try:
-                    answer = await self.request("PATCH", address, headers=TUS | headers, content=chunk, tries=1)
-                    offset = int(answer.headers["Upload-Offset"])
-                except (Offline, Answered):
-                    setbacks += 1
-                    if setbacks == TRIES_MAX:
-                        raise
-                    offset = await self._offset(address) or 0
-            self.db.execute("UPDATE file SET is_stored = 1 WHERE id = ?", [row["id"]])
+        """Send each file by tus, going on from wherever the server has it. A file that is refused is in `unsent_files`."""
+        await Courier(self, self.caller).upload(is_fatal=_is_about_the_device)
 
-    async def _offset(self, address: str) -> int | None:
-        """How much of the file the server has; None if it has never heard of it."""
-        try:
-            answer = await self.request("HEAD", address, headers=TUS)
-        except Answered as no:
-            if no.status == 404:
-                return None
-            raise
-        return int(answer.headers["Upload-Offset"])
-
-    # receive ----------------------------------------------------------------------------------------------------
+    # receive ------------------------------------------------------------------------------------------------------
 
     async def pull(self) -> None:
         """Read pages until nothing is left. When the server asks for a reconcile, read everything again, and only then
         drop what is no longer there."""
         while True:
-            request: dict[str, Any] = {"cursor": self.meta("cursor") or None, "limit": self.limit}
-            if self.kinds is not None:
-                request["kinds"] = self.kinds
             try:
-                answer = msgspec.json.decode(await self.ask("/sync/v1/pull", request), type=PullResponse)
+                answer = await self._next_page()
             except Answered as no:
-                if no.code == "device_revoked":
-                    self.wipe()
-                if no.code != "resync_required" or not self.meta("cursor"):
-                    raise
-                with self.together():
-                    self.set_meta("cursor", "")
-                    self.set_meta("mark", int(self.meta("mark", "0")) + 1)
-                    self.set_meta("is_reconciling", 1)
-                    self.db.execute("DELETE FROM row_scope")
+                self._heed(no)
                 continue
             with self.together():
                 for change in answer.changes:
-                    self._obey(change)
+                    self.obey(change)
                 self.set_meta("cursor", answer.cursor)
+                self.set_meta("server_time", answer.server_time.isoformat())
+            self._look_for_loss(answer.have_n)
             self.is_work_ready = self.is_work_ready or "work" in answer.ready
             if answer.complete and answer.head == answer.until:
-                self._sweep()
+                self.sweep()
                 return
 
-    def _obey(self, change: Change) -> None:
-        kind, id = change.kind or "", str(change.id)
-        if change.op == "put":
-            self._put(kind, id, change.v, bytes(change.d))
-            if not change.add:
-                self.db.execute("DELETE FROM row_scope WHERE kind = ? AND id = ?", [kind, id])
-            for scope in change.scopes or []:
-                self.db.execute("INSERT OR IGNORE INTO row_scope (kind, id, scope) VALUES (?, ?, ?)", [kind, id, scope])
-        elif change.op == "out":
-            self._leave([(kind, id)], change.scopes or [])
-        elif change.op == "scope_out":
-            for scope in change.scopes or []:
-                held = self.db.execute("SELECT kind, id FROM row_scope WHERE scope = ?", [scope]).fetchall()
-                self._leave([(row["kind"], row["id"]) for row in held], [scope])
-        else:
-            if change.op == "redirect":
-                self.db.execute(
-                    "INSERT OR REPLACE INTO alias (kind, id, now) VALUES (?, ?, ?)", [kind, id, str(change.to)]
-                )
-            self._drop(kind, id)
+    async def _next_page(self) -> PullResponse:
+        request: dict[str, Any] = {"cursor": self.meta("cursor") or None, "limit": self.limit}
+        if self.kinds is not None:
+            request["kinds"] = self.kinds
+        return msgspec.json.decode(await self.caller.ask("/sync/v1/pull", request), type=PullResponse)
 
-    def _leave(self, keys: list[tuple[str, str]], scopes: list[str]) -> None:
-        for kind, id in keys:
-            for scope in scopes:
-                self.db.execute("DELETE FROM row_scope WHERE kind = ? AND id = ? AND scope = ?", [kind, id, scope])
-            if not self.db.execute("SELECT 1 FROM row_scope WHERE kind = ? AND id = ?", [kind, id]).fetchone():
-                self._drop(kind, id)
+    def _heed(self, no: Answered) -> None:
+        """What a refused pull orders: to wipe, to read everything again, or to ask as who this phone was before. A cursor
+        the server cannot open (it has lost its secret) is as good as none."""
+        is_unreadable = no.status == 400 and no.problem.get("path") == "$.cursor"
+        if no.code == "device_revoked":
+            self.wipe()
+        elif (no.code == "resync_required" or is_unreadable) and self.meta("cursor"):
+            with self.together():
+                self._look_for_loss(no.problem.get("have_n"))
+                self.begin_reconcile()
+            return
+        elif no.code == "device.unknown" and self.fall_back():
+            self.set_meta("is_offering", 1)
+            return
+        raise no
 
-    def _sweep(self) -> None:
-        """At the head: what this phone made and was answered for, but did not get back, is not in its reach; and after a
-        reconcile what the server did not send again is gone."""
-        with self.together():
-            mark = int(self.meta("mark", "0")) if self.meta("is_reconciling") else 0
-            stale = self.db.execute("SELECT kind, id, v FROM row WHERE mark < ? OR v = 0", [mark]).fetchall()
-            for row in stale:
-                if row["v"] > 0 or not self._has_unsent(row["id"]):
-                    self._drop(row["kind"], row["id"])
-            self.set_meta("is_reconciling", "")
-
-    def wipe(self) -> None:
-        """A revoked device keeps nothing it was shown."""
-        with self.together():
-            for table in ("row", "row_scope", "alias"):
-                self.db.execute(f"DELETE FROM {table}")
-            self.set_meta("cursor", "")
-
-    # ask --------------------------------------------------------------------------------------------------------
-
-    async def ask(self, address: str, request: Any) -> bytes:
-        """POST JSON, get JSON; tried again after anything that is not an answer of our server."""
-        headers = {"Content-Type": "application/json"}
-        answer = await self.request("POST", address, headers=headers, content=msgspec.json.encode(request), json=True)
-        return answer.content
-
-    async def request(
-        self,
-        method: str,
-        address: str,
-        *,
-        headers: dict[str, str],
-        content: bytes = b"",
-        json: bool = False,
-        tries: int = TRIES_MAX,
-    ) -> httpx.Response:
-        for attempt in range(tries):
-            if attempt:
-                await self.sleep(random.uniform(0.5, 1.5) * 2**attempt)  # noqa: S311 - spreads two thousand phones
-            request_id = secrets.token_hex(8)
-            sent = headers | {"X-Request-Id": request_id}
-            if self.meta("token"):
-                sent["Authorization"] = f"Bearer {self.meta('token')}"
-            try:
-                answer = await self.client.request(method, address, headers=sent, content=content)
-            except httpx.TransportError:
-                continue
-            if not _is_ours(answer, request_id, json=json):
-                continue
-            if answer.status_code in (429, 503):
-                await self.sleep(float(answer.headers.get("Retry-After", "1")) * random.uniform(1, 1.5))  # noqa: S311
-                continue
-            if answer.status_code >= 500 or _code(answer) == "busy":
-                continue
-            if answer.status_code >= 400:
-                raise Answered(answer.status_code, _problem(answer))
-            return answer
-        raise Offline(f"{method} {address}: no answer from the server")
+    def _look_for_loss(self, have_n: int | None) -> None:
+        if have_n is not None and self.has_lost(have_n):
+            with self.together():
+                self.offer_again(have_n)
+                self.set_meta("is_offering", 1)
 
 
-def _is_ours(answer: httpx.Response, request_id: str, *, json: bool) -> bool:
-    """A captive portal answers 200 with HTML; a cut line leaves half a body. Neither is an answer."""
-    if answer.headers.get("X-Request-Id") != request_id:
-        return False
-    if json and answer.headers.get("Content-Type", "").split(";")[0] not in (
-        "application/json",
-        "application/problem+json",
-    ):
-        return False
-    if json:
-        try:
-            msgspec.json.decode(answer.content, type=msgspec.Raw)
-        except msgspec.DecodeError:
-            return False
-    return True
+def _is_about_the_device(no: Answered) -> bool:
+    return no.status == 401 or no.code == "device_revoked"
 
 
-def _problem(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        found = msgspec.json.decode(answer.content)
-    except msgspec.DecodeError:
-        return {}
-    return {**found, **found.get("details", {})} if isinstance(found, dict) else {}
-
-
-def _code(answer: httpx.Response) -> str:
-    return str(_problem(answer).get("code", "")) if answer.status_code == 409 else ""
+async def enrol_in(folder: Path, code: str, client: httpx.AsyncClient, *, name: str = "", **options: Any) -> Phone:
+    """Enrol on a phone that several people share: each has a store of their own in `folder`, named by their id, and
+    their queue is only ever sent with their own token. A person who comes back finds their store with all they left."""
+    waiting = folder / f"enrolling-{hashlib.sha256(code.encode()).hexdigest()[:16]}.phone"
+    fresh = Phone(waiting, client, **options)
+    enrolled = await fresh.enrol(code, name)
+    incarnation = fresh.meta("incarnation")
+    fresh.close()
+    own = folder / f"{enrolled.person}.phone"
+    if not own.exists():
+        waiting.rename(own)
+        return Phone(own, client, **options)
+    waiting.unlink()
+    phone = Phone(own, client, **options)
+    with phone.together():
+        phone.set_meta("incarnation", incarnation)
+        phone.become(enrolled)
+    return phone

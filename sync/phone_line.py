@@ -1,0 +1,128 @@
+"""One request of a phone and its answer: tried again, after a random pause, until somebody answers who is our server."""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import msgspec
+import zstandard
+
+TRIES_MAX = 5
+PAUSE_SECONDS_MAX = 300
+PACK_BYTES_MIN = 1024
+"""Smaller requests fit one packet anyway."""
+
+
+class Offline(Exception):
+    """No answer, or none from our server: the work stays in the queue and nothing is known about it."""
+
+
+class Answered(Exception):
+    """The server said no to the request as a whole."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(f"{status} {problem.get('code')}")
+        self.status = status
+        self.problem = problem
+
+    @property
+    def code(self) -> str:
+        return str(self.problem.get("code", ""))
+
+
+class Caller:
+    """Carries requests over `client` (its base address is the server's) in the name of the token of the moment. With
+    `packs` large bodies are sent compressed."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        token: Callable[[], str],
+        sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+        packs: bool = False,
+    ) -> None:
+        self.client = client
+        self.token = token
+        self.sleep = sleep
+        self.packs = packs
+
+    async def ask(self, address: str, request: Any) -> bytes:
+        """POST JSON, get JSON."""
+        headers = {"Content-Type": "application/json"}
+        content = msgspec.json.encode(request)
+        if self.packs and len(content) >= PACK_BYTES_MIN:
+            content = zstandard.compress(content, 1)
+            headers["Content-Encoding"] = "zstd"
+        return (await self.request("POST", address, headers=headers, content=content, json=True)).content
+
+    async def request(
+        self,
+        method: str,
+        address: str,
+        *,
+        headers: dict[str, str],
+        content: bytes = b"",
+        json: bool = False,
+        tries: int = TRIES_MAX,
+    ) -> httpx.Response:
+        """The server's answer. Raises `Answered` for one of 400 and above, `Offline` when nobody of ours answers."""
+        for attempt in range(tries):
+            if attempt:
+                await self.sleep(random.uniform(0.5, 1.5) * 2**attempt)  # noqa: S311 - spreads two thousand phones
+            sent = headers | self.signed()
+            try:
+                answer = await self.client.request(method, address, headers=sent, content=content)
+            except (httpx.TransportError, httpx.DecodingError):
+                continue
+            if not _is_ours(answer, sent["X-Request-Id"], json=json):
+                continue
+            if answer.status_code in (429, 503):
+                await self.sleep(_pause(answer) * random.uniform(1, 1.5))  # noqa: S311
+                continue
+            if answer.status_code >= 500 or _problem(answer).get("code") == "busy":
+                continue
+            if answer.status_code >= 400:
+                raise Answered(answer.status_code, _problem(answer))
+            return answer
+        raise Offline(f"{method} {address}: no answer from the server")
+
+    def signed(self) -> dict[str, str]:
+        """What every request carries: a name of its own, which an answer must repeat, and the token."""
+        headers = {"X-Request-Id": secrets.token_hex(8)}
+        if token := self.token():
+            headers["Authorization"] = f"Bearer {token}"
+        return headers
+
+
+def _is_ours(answer: httpx.Response, request_id: str, *, json: bool) -> bool:
+    """A captive portal answers 200 with HTML; a cut line leaves half a body. Neither is an answer."""
+    if answer.headers.get("X-Request-Id") != request_id:
+        return False
+    if not json:
+        return True
+    if answer.headers.get("Content-Type", "").split(";")[0] not in ("application/json", "application/problem+json"):
+        return False
+    try:
+        msgspec.json.decode(answer.content, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _pause(answer: httpx.Response) -> float:
+    """What the server asks for, in seconds; a date or nonsense counts as one."""
+    asked = answer.headers.get("Retry-After", "")
+    return min(int(asked), PAUSE_SECONDS_MAX) if asked.isdigit() and len(asked) < 10 else 1
+
+
+def _problem(answer: httpx.Response) -> dict[str, Any]:
+    if answer.status_code < 400:
+        return {}
+    try:
+        found = msgspec.json.decode(answer.content)
+    except msgspec.DecodeError:
+        return {}
+    return {**found, **found.get("details", {})} if isinstance(found, dict) else {}
