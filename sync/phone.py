@@ -29,7 +29,7 @@ import msgspec
 from sync.phone_files import CHUNK_BYTES, Courier
 from sync.phone_line import TRIES_MAX, Answered, Caller, Offline
 from sync.phone_queue import Queue
-from sync.wire import EnrolResponse, HelloResponse, PullResponse, PushResponse, Result
+from sync.wire import REPAIRS_MAX, DigestResponse, EnrolResponse, HelloResponse, PullResponse, PushResponse, Result
 
 __all__ = ["CHUNK_BYTES", "Answered", "Offline", "OtherPerson", "Phone", "enrol_in"]
 
@@ -169,18 +169,55 @@ class Phone(Queue):
             with self.together():
                 for change in answer.changes:
                     self.obey(change)
+                is_at_head = answer.complete and answer.head == answer.until
                 self.set_meta("cursor", answer.cursor)
+                self.set_meta("repair", "")
+                self.set_meta("as_of", answer.until if is_at_head else "")
                 self.set_meta("server_time", answer.server_time.isoformat())
             self._look_for_loss(answer.have_n)
             self.is_work_ready = self.is_work_ready or "work" in answer.ready
-            if answer.complete and answer.head == answer.until:
+            if is_at_head:
                 self.sweep()
                 return
+
+    async def check(self) -> list[str]:
+        """Compare what this phone holds with what the server says it should hold, scope by scope, and fetch again what
+        differs; once a day is enough. Returns the scopes that differed: there should be none."""
+        if not self.meta("as_of"):
+            await self.pull()
+        address = f"/sync/v1/digest?as_of={self.meta('as_of')}"
+        if self.kinds:
+            address += f"&kinds={','.join(self.kinds)}"
+        try:
+            answer = await self.caller.request("GET", address, headers={}, json=True)
+        except Answered as no:
+            self._heed(no)
+            await self.pull()
+            return []
+        told = msgspec.json.decode(answer.content, type=DigestResponse)
+        theirs = {scope: (one.count, int(one.xor, 16)) for scope, one in told.scopes.items()}
+        ours = self.digest()
+        differing = sorted(s for s in {*ours, *theirs} - set(told.moved) if ours.get(s) != theirs.get(s))
+        if differing:
+            await self.repair(differing)
+        return differing
+
+    async def repair(self, scopes: list[str]) -> None:
+        """Fetch these scopes again, beside what is new anyway; many of them are a reconcile."""
+        if len(scopes) > REPAIRS_MAX:
+            self.begin_reconcile()
+        else:
+            with self.together():
+                self.forget_scopes(scopes)
+                self.set_meta("repair", msgspec.json.encode(scopes).decode())
+        await self.pull()
 
     async def _next_page(self) -> PullResponse:
         request: dict[str, Any] = {"cursor": self.meta("cursor") or None, "limit": self.limit}
         if self.kinds is not None:
             request["kinds"] = self.kinds
+        if repair := self.meta("repair"):
+            request["repair"] = msgspec.json.decode(repair)
         return msgspec.json.decode(await self.caller.ask("/sync/v1/pull", request), type=PullResponse)
 
     def _heed(self, no: Answered) -> None:

@@ -50,7 +50,10 @@ class Courier:
     async def _send(self, file: sqlite3.Row) -> None:
         address, length = f"/files/{file['id']}", len(file["content"])
         offset = await self._begin(file, address)
-        is_whole, setbacks = False, 0  # whole is what a PATCH was answered for: that the last byte is there is not enough
+        is_whole, setbacks = (
+            False,
+            0,
+        )  # whole is what a PATCH was answered for: that the last byte is there is not enough
         while offset < length or not is_whole:
             chunk = file["content"][offset : offset + CHUNK_BYTES]
             headers = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
@@ -84,5 +87,3 @@ class Courier:
                 return None
             raise
         return int(answer.headers["Upload-Offset"])
-
-

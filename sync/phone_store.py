@@ -18,7 +18,7 @@ from uuid import UUID
 import msgspec
 
 from sync.identity import new_id
-from sync.wire import OPERATION_BYTES_MAX, Change, Result
+from sync.wire import OPERATION_BYTES_MAX, Change, Result, row_hash
 
 JOURNAL_KEPT_FOR = timedelta(days=30)
 STEPS = [
@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS file (
     """
 ALTER TABLE row ADD COLUMN told TEXT;
 UPDATE row SET told = body WHERE v > 0;
+ALTER TABLE row DROP COLUMN mark;
 CREATE INDEX row_scope_scope ON row_scope (scope);
 CREATE INDEX operation_target ON operation (target);
 CREATE TABLE joined (id TEXT PRIMARY KEY, into_id TEXT);
@@ -127,9 +128,9 @@ class Store:
             )
             if local is not None:
                 self.db.execute(
-                    "INSERT INTO row (kind, id, v, body, mark) VALUES (?, ?, 0, ?, ?) ON CONFLICT (kind, id)"
+                    "INSERT INTO row (kind, id, v, body) VALUES (?, ?, 0, ?) ON CONFLICT (kind, id)"
                     " DO UPDATE SET body = excluded.body",
-                    [local[0], str(target), msgspec.json.encode(local[1]).decode(), int(self.meta("mark", "0"))],
+                    [local[0], str(target), msgspec.json.encode(local[1]).decode()],
                 )
         return id
 
@@ -185,9 +186,9 @@ class Store:
 
     def _put(self, kind: str, id: str, v: int, body: bytes) -> None:
         self.db.execute(
-            "INSERT INTO row (kind, id, v, body, told, mark) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, id)"
-            " DO UPDATE SET v = excluded.v, body = excluded.body, told = excluded.told, mark = excluded.mark, leaving = 0",
-            [kind, id, v, body.decode(), body.decode(), int(self.meta("mark", "0"))],
+            "INSERT INTO row (kind, id, v, body, told) VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind, id)"
+            " DO UPDATE SET v = excluded.v, body = excluded.body, told = excluded.told, leaving = 0",
+            [kind, id, v, body.decode(), body.decode()],
         )
 
     def _leave(self, keys: list[tuple[str, str]], scopes: list[str]) -> None:
@@ -210,20 +211,19 @@ class Store:
         return self.db.execute(sql, [target]).fetchone() is not None
 
     def begin_reconcile(self) -> None:
-        """The full set will come again: forget which scopes hold what, and mark what does come."""
+        """The full set will come again: forget which scopes hold what. The rows stay, readable, until the head."""
         with self.together():
             self.set_meta("cursor", "")
-            self.set_meta("mark", int(self.meta("mark", "0")) + 1)
-            self.set_meta("is_reconciling", 1)
             self.db.execute("DELETE FROM row_scope")
 
     def sweep(self) -> None:
-        """At the head: what this phone made and was answered for, but did not get back, is not in its reach; what was
-        answered otherwise than the person hoped shows what the server says; and after a reconcile what the server did
-        not send again is gone."""
+        """At the head a row that no scope holds goes: the server did not send it again, or this phone made it, was answered
+        for it and did not get it back. What was answered otherwise than the person hoped shows what the server says."""
         with self.together():
-            mark = int(self.meta("mark", "0")) if self.meta("is_reconciling") else 0
-            stale = self.db.execute("SELECT kind, id, v FROM row WHERE mark < ? OR v = 0", [mark]).fetchall()
+            stale = self.db.execute(
+                "SELECT kind, id, v FROM row WHERE NOT EXISTS"
+                " (SELECT 1 FROM row_scope WHERE row_scope.kind = row.kind AND row_scope.id = row.id)"
+            ).fetchall()
             for row in stale:
                 if row["v"] > 0 or not self._has_unsent(row["id"]):
                     self._drop(row["kind"], row["id"])
@@ -231,7 +231,20 @@ class Store:
                 "UPDATE row SET body = told WHERE told IS NOT NULL AND body <> told"
                 " AND id NOT IN (SELECT target FROM operation WHERE result IS NULL)"
             )
-            self.set_meta("is_reconciling", "")
+
+    def digest(self) -> dict[str, tuple[int, int]]:
+        """Per scope the number of rows this phone holds and the xor of their hashes."""
+        found: dict[str, tuple[int, int]] = {}
+        sql = "SELECT scope, kind, id, v FROM row_scope JOIN row USING (kind, id)"
+        for row in self.db.execute(sql):
+            count, total = found.get(row["scope"], (0, 0))
+            found[row["scope"]] = count + 1, total ^ row_hash(row["kind"], row["id"], row["v"])
+        return found
+
+    def forget_scopes(self, scopes: list[str]) -> None:
+        """Forget that these scopes hold anything, until they have been sent again."""
+        for scope in scopes:
+            self.db.execute("DELETE FROM row_scope WHERE scope = ?", [scope])
 
     def note_results(self, results: list[Result], server_time: datetime) -> None:
         """Answered is answered: only `retry` leaves an operation in the queue. Rows that stayed for it may go now."""

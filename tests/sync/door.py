@@ -4,12 +4,14 @@ import base64
 import hashlib
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 import httpx
 import msgspec
 
 from sync import devices
+from sync.digest import digest
 from sync.pull import hello, pull
 from sync.push import decode_push, push
 from sync.refusal import Refusal
@@ -39,7 +41,9 @@ class Door:
                 answered += [(name.encode(), value.encode()) for name, value in extra.items()]
                 content = b""
             else:
-                content = msgspec.json.encode(await self.answer(scope["path"], headers, body))
+                content = msgspec.json.encode(
+                    await self.answer(scope["path"], dict(parse_qsl(scope["query_string"].decode())), headers, body)
+                )
                 status = 200
                 answered.append((b"content-type", b"application/json"))
         except Refusal as refused:
@@ -49,7 +53,7 @@ class Door:
         await send({"type": "http.response.start", "status": status, "headers": answered})
         await send({"type": "http.response.body", "body": content})
 
-    async def answer(self, path: str, headers: dict[str, str], body: bytes) -> Any:
+    async def answer(self, path: str, query: dict[str, str], headers: dict[str, str], body: bytes) -> Any:
         if path == "/sync/v1/enrol":
             request = msgspec.json.decode(body, type=EnrolRequest)
             return await devices.enrol(request.code, request.incarnation, request.name)
@@ -58,6 +62,8 @@ class Door:
             return await push(context, decode_push(body))
         if path == "/sync/v1/pull":
             return await pull(context, msgspec.json.decode(body, type=PullRequest))
+        if path == "/sync/v1/digest":
+            return await digest(context, int(query["as_of"]), query["kinds"].split(",") if "kinds" in query else None)
         return await hello(context)
 
     def tus(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str]]:

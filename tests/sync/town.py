@@ -7,10 +7,13 @@ import httpx
 from door import Door, Line
 from toy import LI, add_note
 
+from sync import tables
 from sync.devices import issue_code
 from sync.phone import Phone
 from sync.scopes import grant
-from sync.transaction import fetch, transaction
+from sync.transaction import execute, fetch, transaction
+
+TABLES = [*tables.NAMES, "toy_note", "toy_pin"]
 
 
 async def no_wait(seconds: float) -> None:
@@ -41,6 +44,21 @@ class Town:
     async def notes(self) -> dict[str, str]:
         found = await fetch("SELECT title, body FROM toy_note WHERE bureau = $1", [self.bureau])
         return {row["title"]: row["body"] for row in found}
+
+    async def backup(self) -> dict[str, list[dict[str, Any]]]:
+        """Everything the bureau has, as `restore` puts it back."""
+        return {
+            name: [dict(row) for row in await fetch(f"SELECT * FROM {name} WHERE bureau = $1", [self.bureau])]
+            for name in TABLES
+        }
+
+    async def restore(self, kept: dict[str, list[dict[str, Any]]]) -> None:
+        """The server comes back from a copy of its database that somebody put in place by hand: nothing else is done."""
+        for name, rows in kept.items():
+            await execute(f"DELETE FROM {name} WHERE bureau = $1", [self.bureau])
+            for row in rows:
+                marks = ", ".join(f"${n}" for n in range(1, len(row) + 1))
+                await execute(f"INSERT INTO {name} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
 
     async def watch(self, topic: str, *persons: UUID) -> None:
         async with transaction():
