@@ -422,6 +422,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "没有这种会议类型:{kind}。可选:{kinds}",
         "No such kind of meeting: {kind}. Kinds: {kinds}",
     ),
+    "symposium.year": (
+        422,
+        "会议时间须在 {first} 年到 {last} 年之间",
+        "The meeting must be between the years {first} and {last}",
+    ),
     "symposium.nameless": (422, "请填写会议名称", "Give the meeting a name"),
     "symposium.closed": (409, "座谈会已结束", "The symposium is closed"),
     "attendance.id_taken": (409, "签到编号已被占用,请换一个", "This attendance id is taken; use another"),
@@ -433,10 +438,16 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "{field} cannot be “{word}”. Words: {words}",
     ),
     # campaigns
+    "campaign.several": (
+        409,
+        "有 {count} 个活动叫“{name}”,请用编号:{ids}",
+        "{count} campaigns are called {name}; name it by its id: {ids}",
+    ),
     "campaign.unknown": (404, "没有这个活动", "No such campaign"),
     "campaign.nameless": (422, "请填写活动名称", "Give the campaign a name"),
     "round.unknown": (404, "该活动没有第 {n} 期", "The campaign has no round {n}"),
     "round.dates": (422, "开始日期不能晚于截止日期", "The round opens after it closes"),
+    "round.far": (422, "截止日期最晚为 {latest}", "The round may close on {latest} at the latest"),
     "round.opened": (409, "第 {n} 期已开启,名单已冻结", "Round {n} has been opened; its list is frozen"),
     "round.not_open": (409, "第 {n} 期没有开启或已结束", "Round {n} is not open, or no longer"),
     "round.form_expired": (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any
+from datetime import date, timedelta
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 import sync.feed
 from server.audit.actions import record_event
@@ -29,14 +29,18 @@ MARKS = (OPEN, REFUSED, UNREACHABLE)
 """What a person may say of a slot; `filled` only a record can."""
 
 
+AHEAD_MAX = timedelta(days=3660)
+"""How far ahead a round may close: ten years, so that its links can say when they end."""
+
+
 class NewCampaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A campaign of one round."""
 
-    name: str
+    name: Annotated[str, Meta(max_length=200)]
     form: str
     opens_on: date
     closes_on: date
-    grace_days: int | None = None
+    grace_days: Annotated[int, Meta(ge=0, le=366)] | None = None
     """Days after the last in which late answers count; the bureau's usual number when left out."""
     population: Population
     validity: ValidityRule = ValidityRule()
@@ -63,12 +67,17 @@ class OpenedRound(Struct, frozen=True, kw_only=True):
 
 
 async def create_campaign(actor: Actor, new: NewCampaign) -> Campaign:
-    """Raises `campaign.nameless`, `round.dates`, `round.population`, `form.unknown`. Nobody is asked before the round opens."""
+    """Raises `campaign.nameless`, `round.dates`, `round.far`, `round.population`, `form.unknown`.
+
+    Nobody is asked before the round opens.
+    """
     actor.must("campaign.run")
     if not new.name.strip():
         raise refusal("campaign.nameless")
     if new.opens_on > new.closes_on:
         raise refusal("round.dates")
+    if new.closes_on > today() + AHEAD_MAX:
+        raise refusal("round.far", latest=(today() + AHEAD_MAX).isoformat())
     if new.population.ways != 1:
         raise refusal("round.population")
     async with transaction():
@@ -86,7 +95,7 @@ async def create_campaign(actor: Actor, new: NewCampaign) -> Campaign:
             form_version=form.current,
             opens_on=new.opens_on,
             closes_on=new.closes_on,
-            grace_days=settings.link_grace_days if new.grace_days is None else max(0, new.grace_days),
+            grace_days=settings.link_grace_days if new.grace_days is None else new.grace_days,
             population=msgspec.json.encode(new.population).decode(),
             validity=msgspec.json.encode(new.validity).decode(),
         ).save()

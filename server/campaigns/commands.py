@@ -139,7 +139,7 @@ def campaign_status(name_or_id: str, n: int, bureau: str, as_json: bool) -> None
 
 
 async def _find(actor: Actor, name_or_id: str) -> CampaignOut:
-    """By id, or by name when only one has it."""
+    """By id, or by name when only one has it. Raises `campaign.unknown`, `campaign.several`."""
     named = []
     after = ""
     while True:
@@ -148,8 +148,11 @@ async def _find(actor: Actor, name_or_id: str) -> CampaignOut:
         if page.next is None:
             break
         after = page.next
-    if len(named) != 1:
+    if not named:
         raise refusal("campaign.unknown")
+    if len(named) > 1:
+        ids = ", ".join(str(one.id) for one in named)
+        raise refusal("campaign.several", count=len(named), name=name_or_id, ids=ids)
     return named[0]
 
 

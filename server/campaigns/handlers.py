@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Request, Router, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from server.campaigns.actions import NewCampaign, OpenedRound, close_round, create_campaign, mark_slot, open_round
 from server.campaigns.board.lists import (
@@ -32,7 +32,7 @@ from server.paging import LIMIT_DEFAULT, Page
 class Mark(Struct, frozen=True, forbid_unknown_fields=True):
     state: str
     """refused, unreachable, or open again."""
-    reason: str = ""
+    reason: Annotated[str, Meta(max_length=500)] = ""
 
 
 @get("/campaigns")

@@ -43,7 +43,7 @@ class NewEnterprise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 async def add_enterprise(actor: Actor, new: NewEnterprise) -> Enterprise:
-    """Raises `enterprise.exists`, `enterprise.nameless`, `enterprise.code_invalid`, `enterprise.field_invalid`."""
+    """Raises `enterprise.exists`, `enterprise.nameless`, `enterprise.code_invalid`, `enterprise.field_invalid`, `.facts_too_many`."""
     actor.must("enterprise.write")
     values = checked(msgspec.structs.asdict(new) | new.facts, without=("facts",))
     if not values.get("name"):
@@ -60,7 +60,7 @@ async def add_enterprise(actor: Actor, new: NewEnterprise) -> Enterprise:
             temporary_id=temporary,
             pinyin=pinyin_of(values["name"]),
             tags=_json(values.get("tags", [])),
-            facts=_json({name: value for name, value in values.items() if name not in FIELDS}),
+            facts=_facts({name: value for name, value in values.items() if name not in FIELDS}),
             created_at=moment,
             updated_at=moment,
             **{name: values[name] for name in TEXT_FIELDS if name in values and name != "credit_code"},
@@ -108,10 +108,7 @@ async def store_values(row: Enterprise, values: Mapping[str, Any]) -> None:
         await _open_tier(row, row.tier)
     facts = msgspec.json.decode(row.facts)
     facts.update({name: value for name, value in values.items() if name not in FIELDS})
-    facts = {name: value for name, value in facts.items() if value not in ("", None)}
-    if len(facts) > FACTS_MAX:
-        raise refusal("enterprise.facts_too_many", limit=FACTS_MAX)
-    row.facts = _json(facts)
+    row.facts = _facts(facts)
     row.updated_at = now()
     await row.save()
     await _write_contact(row, values)
@@ -269,6 +266,13 @@ async def _open_tier(row: Enterprise, tier: str) -> None:
     )
     if tier:
         await held(id=new_id(), bureau=row.bureau, enterprise=row.id, tier=tier, since=today()).save()
+
+
+def _facts(facts: Mapping[str, Any]) -> str:
+    told = {name: value for name, value in facts.items() if value not in ("", None)}
+    if len(told) > FACTS_MAX:
+        raise refusal("enterprise.facts_too_many", limit=FACTS_MAX)
+    return _json(told)
 
 
 def _json(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -39,8 +39,10 @@ FACT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 LENGTH_MAX = {"name": 200, "address": 500, "contact_name": 64, "contact_post": 64, "contact_phone": 32}
 LENGTH_MAX_OTHER = 64
 TAGS_MAX = 50
+TAG_SIGNS = re.compile(r"[、,，;；|\s]+")
+"""What stands between tags, and so in none of them."""
 FACTS_MAX = 200
-FACT_BYTES_MAX = 4096
+FACT_CHARACTERS_MAX = 4096
 
 STATUS_WORDS: dict[str, tuple[str, ...]] = {
     "active": (
@@ -200,6 +202,16 @@ _READERS: dict[str, Callable[[str, str], tuple[str, Misfit | None]]] = {
 }
 
 
+def read_tags(texts: Iterable[str]) -> tuple[list[str], Misfit | None]:
+    """The tags in some texts, each once; a sign between two makes two of them."""
+    tags = sorted({tag for text in texts for tag in TAG_SIGNS.split(tidy(text)) if tag})
+    long = next((tag for tag in tags if len(tag) > LENGTH_MAX_OTHER), "")
+    if long or len(tags) > TAGS_MAX:
+        zh = f"最多 {TAGS_MAX} 个标签,每个最多 {LENGTH_MAX_OTHER} 个字"
+        return [], Misfit("tags", long[:40], zh, f"at most {TAGS_MAX} tags of {LENGTH_MAX_OTHER} characters each")
+    return tags, None
+
+
 def read_value(field: str, value: Any) -> tuple[Any, Misfit | None]:
     """The canonical value of what a program sent: text for most fields, a list for `tags`, any small JSON for a fact."""
     if field == "tags":
@@ -207,7 +219,7 @@ def read_value(field: str, value: Any) -> tuple[Any, Misfit | None]:
             return [], Misfit(
                 field, "", f"应为不超过 {TAGS_MAX} 个词的列表", f"should be a list of at most {TAGS_MAX} words"
             )
-        return sorted({tidy(word) for word in value if tidy(word)}), None
+        return read_tags(value)
     if field in FIELDS:
         if not isinstance(value, str):
             return "", Misfit(field, str(value)[:40], "应为文本", "should be text")
@@ -218,7 +230,7 @@ def read_value(field: str, value: Any) -> tuple[Any, Misfit | None]:
         return value, Misfit(
             field[:40], "", "字段名应为小写字母、数字和下划线", "field names are small letters, digits and underscores"
         )
-    if len(str(value)) > FACT_BYTES_MAX:
+    if len(str(value)) > FACT_CHARACTERS_MAX:
         return value, Misfit(field, str(value)[:40], "内容过长", "too long")
     return value, None
 
@@ -250,5 +262,5 @@ def _reading_of(word: str) -> tuple[str, str]:
 
 
 def mask_phone(phone: str) -> str:
-    """The first three and last four digits: enough to recognise a number one knows."""
-    return f"{phone[:3]}****{phone[-4:]}" if len(phone) >= 9 else "****" if phone else ""
+    """The first three and last four digits: enough to recognise a number one knows. A short one is hidden whole."""
+    return f"{phone[:3]}{'*' * (len(phone) - 7)}{phone[-4:]}" if len(phone) >= 9 else "*" * len(phone)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 import sync.feed
 from server.audit.actions import record_event
@@ -20,19 +21,24 @@ from sync.scopes import grant, revoke
 from sync.transaction import transaction
 
 KIND = "symposium"
+YEARS = range(2000, 2101)
+"""Of a meeting: a year beyond them is a slip of the hand, and some have no moment in every time zone."""
+Invited = Annotated[list[UUID], Meta(max_length=2000)]
+Helpers = Annotated[list[UUID], Meta(max_length=200)]
+Words = Annotated[str, Meta(max_length=500)]
 
 
 class NewSymposium(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    title: str
+    title: Annotated[str, Meta(max_length=200)]
     kind: str = "symposium"
-    starts_at: datetime
-    place: str = ""
-    host: str = ""
+    starts_at: Annotated[datetime, Meta(tz=True)]
+    place: Words = ""
+    host: Words = ""
     recorder: UUID | None = None
     """Who writes the minutes; whoever plans it when left out."""
     campaign: UUID | None = None
-    invited: list[UUID] = []
-    helpers: list[UUID] = []
+    invited: Invited = []
+    helpers: Helpers = []
     id: UUID | None = None
 
 
@@ -42,12 +48,14 @@ def scope_of(symposium: UUID) -> str:
 
 
 async def plan_symposium(actor: Actor, new: NewSymposium) -> Symposium:
-    """Raises `symposium.nameless`, `.kind_unknown`, `.id_taken`, `person.unknown`, `enterprise.unknown`."""
+    """Raises `symposium.nameless`, `.kind_unknown`, `.year`, `.id_taken`, `person.unknown`, `enterprise.unknown`."""
     actor.must("symposium.record")
     if not new.title.strip():
         raise refusal("symposium.nameless")
     if new.kind not in SYMPOSIUM_KINDS:
         raise refusal("symposium.kind_unknown", kind=new.kind, kinds=", ".join(SYMPOSIUM_KINDS))
+    if new.starts_at.year not in YEARS:
+        raise refusal("symposium.year", first=YEARS[0], last=YEARS[-1])
     async with transaction():
         if new.id is not None and await Symposium.exists().where(Symposium.id == new.id):
             raise refusal("symposium.id_taken")

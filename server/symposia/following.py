@@ -18,7 +18,7 @@ from server.moment import now
 from server.people.actor import Actor
 from server.records.submission import SubmittedRecord
 from server.settings import settings
-from server.symposia.actions import KIND, end, scope_of
+from server.symposia.actions import KIND, YEARS, end, scope_of
 from server.symposia.attendance.actions import ATTENDANCE_MAX, write
 from server.symposia.attendance.actions import KIND as ATTENDANCE_KIND
 from server.symposia.attendance.signatures import FORM_ID, Entry, match, recorded_rows
@@ -151,9 +151,11 @@ def _text(answer: Any) -> str:
 
 
 def _moment(answer: Any) -> datetime | None:
-    """An answer without a zone is meant in the bureau's."""
+    """An answer without a zone is meant in the bureau's; one that cannot be meant is None."""
     try:
         moment = datetime.fromisoformat(answer) if isinstance(answer, str) else None
     except ValueError:
         return None
-    return moment.replace(tzinfo=settings.timezone) if moment is not None and moment.tzinfo is None else moment
+    if moment is None or moment.year not in YEARS:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=settings.timezone)

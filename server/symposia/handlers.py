@@ -11,17 +11,17 @@ from msgspec import Struct
 
 from server.door import once
 from server.paging import LIMIT_DEFAULT, Page
-from server.symposia.actions import NewSymposium, add_helpers, close_symposium, invite, plan_symposium
+from server.symposia.actions import Helpers, Invited, NewSymposium, add_helpers, close_symposium, invite, plan_symposium
 from server.symposia.attendance.lists import AttendanceOut, list_attendance
 from server.symposia.lists import SymposiumOut, SymposiumWhole, list_symposia, show_symposium, symposium_out
 
 
 class Invitations(Struct, frozen=True, forbid_unknown_fields=True):
-    enterprises: list[UUID]
+    enterprises: Invited
 
 
-class Helpers(Struct, frozen=True, forbid_unknown_fields=True):
-    persons: list[UUID]
+class NewHelpers(Struct, frozen=True, forbid_unknown_fields=True):
+    persons: Helpers
 
 
 class Count(Struct, frozen=True):
@@ -60,7 +60,7 @@ async def post_invitations(
 
 
 @post("/symposia/{symposium:uuid}/helpers", status_code=200)
-async def post_helpers(request: Request[Any, Any, Any], symposium: FromPath[UUID], data: JSONBody[Helpers]) -> Count:
+async def post_helpers(request: Request[Any, Any, Any], symposium: FromPath[UUID], data: JSONBody[NewHelpers]) -> Count:
     async def work() -> Count:
         return Count(await add_helpers(request.user, symposium, data.persons))
 

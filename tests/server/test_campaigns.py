@@ -612,6 +612,10 @@ async def test_the_console_opens_a_round_and_tells_how_it_stands(donghu):
     [
         ({"name": "  "}, 422, "campaign.nameless"),
         ({"opens_on": day(3), "closes_on": day(2)}, 422, "round.dates"),
+        ({"closes_on": "9999-12-31"}, 422, "round.far"),
+        ({"grace_days": 40_000}, 400, "request.malformed"),
+        ({"grace_days": -1}, 400, "request.malformed"),
+        ({"name": "月" * 201}, 400, "request.malformed"),
         ({"form": "no_such_form"}, 404, "form.unknown"),
         ({"opens_on": "tomorrow"}, 400, "request.malformed"),
     ],
@@ -622,6 +626,19 @@ async def test_a_campaign_that_does_not_hold_is_refused(donghu, more, status, co
     refused = await donghu.sun.client.post("/v1/campaigns", json={**body, **more})
     assert (refused.status_code, refused.json()["code"]) == (status, code)
     assert (await donghu.sun.client.get("/v1/campaigns")).json()["items"] == []
+
+
+async def test_a_list_of_codes_is_read_at_once_however_they_are_typed_and_names_the_first_unknown(donghu):
+    await publish(donghu, "visit_record")
+    await enterprises(donghu, 3)
+    firms = (await donghu.sun.client.get("/v1/enterprises")).json()["items"]
+    known = [row["temporary_id"] for row in firms]
+    campaign = await opened(donghu, {"codes": [known[0].lower(), f" {known[1]} ", known[2], known[2]]})
+    assert {row["code"] for row in await slots(donghu.sun, campaign)} == set(known)
+    other = (await create(donghu, {"codes": [known[0], "91360102ma000000xx"]}))["id"]
+    refused = await donghu.sun.client.post(f"/v1/campaigns/{other}/rounds/1/open")
+    told = refused.json()
+    assert (told["code"], told["details"]["first"]) == ("round.enterprises_unknown", "91360102ma000000xx")
 
 
 async def test_a_retired_form_opens_no_round_and_a_round_that_is_not_open_offers_no_links(donghu):

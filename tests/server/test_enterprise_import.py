@@ -283,7 +283,19 @@ def with_entity() -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("make", [bomb, with_entity])
+def with_far_row() -> bytes:
+    """Two rows, of which one says it is the ninety-millionth: whoever fills the gap is busy for minutes."""
+    source, out = zipfile.ZipFile(io.BytesIO(workbook(("名称",), ("甲",)))), io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in source.namelist():
+            body = source.read(name)
+            if name.endswith("sheet1.xml"):
+                body = body.replace(b'r="2"', b'r="90000000"').replace(b'r="A2"', b'r="A90000000"')
+            archive.writestr(name, body)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("make", [bomb, with_entity, with_far_row])
 async def test_a_bomb_in_a_workbook_is_not_opened(donghu, make):
     answer = await send(donghu.sun, make())
     assert (answer.status_code, answer.json()["code"]) == (422, "import.file")
@@ -357,3 +369,47 @@ async def test_what_a_desk_did_while_the_list_was_compared_is_neither_lost_nor_b
         {"revenue": "1200", "staff": 40},
     )
     assert (await registry(donghu))[C] == "抢先登记"
+
+
+async def test_a_code_that_goes_to_another_firm_while_the_list_is_compared_is_named_and_breaks_nothing(donghu):
+    """The list gives a firm without a code its code; a desk registers that code before the line is written."""
+    from server.enterprises.actions import NewEnterprise, add_enterprise
+    from server.enterprises.lists.columns import Line
+    from server.enterprises.lists.writing import change_firms
+    from sync.transaction import transaction
+
+    firm = await add_enterprise(donghu.system, NewEnterprise(name="南昌赣江小店"))
+    await add_enterprise(donghu.system, NewEnterprise(name="抢先登记", credit_code=C))
+    async with transaction():
+        late = await change_firms(donghu.system, [(Line(2, {"name": firm.name, "credit_code": C}, []), firm.id)])
+    assert late == {2}
+    assert (await registry(donghu))[C] == "抢先登记"
+
+
+async def test_two_imports_of_one_list_at_once_register_each_firm_once(donghu):
+    import asyncio
+
+    both = await asyncio.gather(send(donghu.sun, ROWS), send(donghu.sun, ROWS))
+    assert [answer.status_code for answer in both] == [200, 200]
+    kept = await registry(donghu)
+    listed = (await donghu.sun.client.get("/v1/enterprises")).json()["items"]
+    assert len(listed) == len(kept)
+
+
+async def test_tags_are_split_alike_at_the_desk_and_in_a_list_and_have_limits(donghu):
+    report = await imported(
+        donghu.sun, f"名称,标签\n甲,外贸;重点\n乙,{'长' * 65}\n丙,{'、'.join(map(str, range(51)))}\n"
+    )
+    assert (report["counts"]["added"], report["counts"]["invalid"]) == (1, 2)
+    made = await donghu.sun.client.post("/v1/enterprises", json={"name": "丁", "tags": ["外贸、重点", " 重点 "]})
+    assert (await donghu.sun.client.get(f"/v1/enterprises/{made.json()['id']}")).json()["tags"] == ["外贸", "重点"]
+    long = await donghu.sun.client.post("/v1/enterprises", json={"name": "戊", "tags": ["长" * 65]})
+    assert long.json()["code"] == "enterprise.field_invalid"
+
+
+async def test_a_new_firm_takes_as_many_facts_as_a_known_one(donghu):
+    facts = {f"fact_{number}": "x" for number in range(201)}
+    refused = await donghu.sun.client.post("/v1/enterprises", json={"name": "甲", "facts": facts})
+    assert (refused.status_code, refused.json()["code"]) == (422, "enterprise.facts_too_many")
+    made = await donghu.sun.client.post("/v1/enterprises", json={"name": "甲", "facts": {"staff": 3, "website": ""}})
+    assert (await donghu.sun.client.get(f"/v1/enterprises/{made.json()['id']}")).json()["facts"] == {"staff": 3}

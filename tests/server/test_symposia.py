@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.symposia.attendance.signatures import Entry, differences, masked, match, recorded_rows
+from server.enterprises.fields import mask_phone
+from server.symposia.attendance.signatures import Entry, differences, match, recorded_rows
 from sync.identity import new_id
 from tests.server.fieldwork import enterprises, phone, publish, submit
 
@@ -232,11 +233,28 @@ async def test_only_those_who_record_help_or_oversee_see_a_meeting(donghu):
     ).status_code == 403
 
 
+async def test_minutes_whose_beginning_cannot_be_meant_are_taken_in_all_the_same(donghu):
+    version = await publish(donghu, "symposium")
+    device = await phone(donghu, donghu.zhou)
+    answers = minutes([]) | {"start_at": "0001-01-01T00:00:00+14:00"}
+    submit(device, "symposium", version, answers, origin="symposium")
+    (result,) = await device.push()
+    assert result.status == "applied"
+    (meeting,) = (await donghu.sun.client.get("/v1/symposia")).json()["items"]
+    assert meeting["starts_at"][:4] == str(START.year)
+    await device.client.aclose()
+
+
 @pytest.mark.parametrize(
     ("more", "code"),
     [
         ({"title": " "}, "symposium.nameless"),
         ({"kind": "party"}, "symposium.kind_unknown"),
+        ({"starts_at": "2026-11-25T14:00:00"}, "request.malformed"),
+        ({"starts_at": "0001-01-01T00:00:00+14:00"}, "symposium.year"),
+        ({"title": "会" * 201}, "request.malformed"),
+        ({"helpers": [str(new_id()) for _ in range(201)]}, "request.malformed"),
+        ({"invited": [str(new_id()) for _ in range(2001)]}, "request.malformed"),
         ({"recorder": str(new_id())}, "person.unknown"),
         ({"invited": [str(new_id())]}, "enterprise.unknown"),
     ],
@@ -323,6 +341,6 @@ def test_any_answers_can_be_read_and_rows_never_share_an_id(rows):
 
 @given(st.text(max_size=20))
 def test_a_masked_number_keeps_its_length_and_hides_its_middle(number):
-    shown = masked(number)
+    shown = mask_phone(number)
     assert len(shown) == len(number)
     assert "*" in shown or not number

@@ -9,7 +9,7 @@ import msgspec
 
 from server.campaigns.rules import Filter, Population
 from server.campaigns.tables import Round, Slot
-from server.enterprises.actions import find_by_code
+from server.enterprises.credit_code import normalise
 from server.enterprises.dossier.actions import members_on
 from server.enterprises.tables import Enterprise, EnterpriseAssignment
 from server.moment import today
@@ -93,17 +93,19 @@ async def _of_ids(bureau: UUID, wanted: list[UUID]) -> list[Enterprise]:
 async def _of_codes(bureau: UUID, codes: list[str]) -> list[Enterprise]:
     if len(codes) > TARGETS_MAX:
         raise refusal("round.too_many", limit=TARGETS_MAX)
-    found: dict[UUID, Enterprise] = {}
-    unknown = []
-    for code in codes:
-        row = await find_by_code(bureau, code)
-        if row is None:
-            unknown.append(code)
-        else:
-            found[row.id] = row
+    written = {normalise(code): code for code in codes}
+    wanted, found = list(written), {}
+    table = Enterprise
+    for start in range(0, len(wanted), PIECE):
+        part = wanted[start : start + PIECE]
+        for row in await table.select(table.id, table.credit_code, table.temporary_id).where(
+            table.bureau == bureau, table.credit_code.is_in(part) | table.temporary_id.is_in(part)
+        ):
+            found[row["credit_code"]] = found[row["temporary_id"]] = row["id"]
+    unknown = [written[code] for code in wanted if code not in found]
     if unknown:
-        raise refusal("round.enterprises_unknown", count=len(unknown), first=unknown[0])
-    return list(found.values())
+        raise refusal("round.enterprises_unknown", count=len(unknown), first=unknown[0][:200])
+    return await _of_ids(bureau, [found[code] for code in wanted])
 
 
 async def _fitting(bureau: UUID, wanted: Filter) -> list[Enterprise]:

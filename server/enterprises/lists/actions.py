@@ -121,8 +121,9 @@ async def _write(
         _tell(progress, done, total)
     for changes in _chunks(found.changed):
         async with transaction():
-            await change_firms(actor, [(line, firm.id) for line, firm, _ in changes])
-            await record_event(actor, "enterprise.import", "import", batch, {"changed": len(changes)})
+            late = await change_firms(actor, [(line, firm.id) for line, firm, _ in changes])
+            await record_event(actor, "enterprise.import", "import", batch, {"changed": len(changes) - len(late)})
+        _name_late(found, late)
         done += len(changes)
         _tell(progress, done, total)
     kept = [(firm, person) for firm, person in wanted.values() if firm is not None]
@@ -133,11 +134,13 @@ async def _write(
 
 
 def _name_late(found: Difference, late: set[int]) -> None:
-    for line in (line for line in found.added if line.number in late):
-        code = line.values.get("credit_code", "")
-        zh, en = "导入期间已被登记,请重新导入", "registered while the import ran; import again"
-        found.invalid.append(Invalid(line.number, code, line.values.get("name", ""), "credit_code", code, zh, en))
+    zh, en = "导入期间已被登记或合并,请重新导入", "registered or merged while the import ran; import again"
+    for line in (*found.added, *(line for line, _, _ in found.changed)):
+        if line.number in late:
+            code = line.values.get("credit_code", "")
+            found.invalid.append(Invalid(line.number, code, line.values.get("name", ""), "credit_code", code, zh, en))
     found.added = [line for line in found.added if line.number not in late]
+    found.changed = [change for change in found.changed if change[0].number not in late]
 
 
 def _tell(progress: Progress | None, done: int, total: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from server.enterprises import credit_code
-from server.enterprises.fields import FACTS, FIELDS, Misfit, read_field, tidy
+from server.enterprises.fields import FACTS, FIELDS, Misfit, read_field, read_tags, tidy
 from server.enterprises.lists.spreadsheet import FORMULA_ERRORS, Sheet
 from server.refusals import refusal
 
@@ -53,7 +53,6 @@ WORDS: dict[str, tuple[str, ...]] = {
     "website": ("网址", "网站", "官网"),
     "remark": ("备注", "说明"),
 }
-TAG_SIGNS = re.compile(r"[、,,;;|\s]+")
 
 
 def _folded(header: str) -> str:
@@ -142,7 +141,8 @@ def _read_cell(field: str, written: str) -> tuple[str, Misfit | None]:
         fits = credit_code.is_temporary(temporary)
         return temporary, None if fits else Misfit(field, value[:40], "不是临时编号", "not a temporary id")
     if field == "tags":
-        return "、".join(sorted({tag for tag in TAG_SIGNS.split(value) if tag})), None
+        tags, misfit = read_tags([value])
+        return "、".join(tags), misfit
     if field in FIELDS:
         return read_field(field, value)
     if field in FACTS and len(value) > 2000:

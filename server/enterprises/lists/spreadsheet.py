@@ -22,6 +22,8 @@ ENCODINGS = ("utf-8-sig", "gb18030")
 """Tried in this order: text that is not UTF-8 is hardly ever UTF-8 by chance. UTF-16 is told by its mark."""
 DELIMITERS = (",", "\t", ";", ",", "|")
 COLUMNS_MAX = 200
+WORKBOOK_ROWS_MAX = 1_048_576
+"""Rows a spreadsheet program keeps; a row that says it stands further down is made to hurt."""
 CELL_CHARACTERS_MAX = 20_000
 NUMBER_DIGITS_MAX = 15
 """Spreadsheets keep 15 digits of a number; of a longer one the rest is lost."""
@@ -168,6 +170,12 @@ def _refuse_entities(content: bytes) -> None:
 def _workbook_rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
     try:
         for line, cells in enumerate(sheet.iter_rows(values_only=True, max_col=COLUMNS_MAX), 1):
+            if line > WORKBOOK_ROWS_MAX:
+                zh = f"工作表超过 {WORKBOOK_ROWS_MAX} 行,请删去末尾的空行后重新保存"
+                en = f"the sheet has more than {WORKBOOK_ROWS_MAX} rows; delete the empty ones at its end and save it again"
+                raise _unreadable(zh, en)
+            if cells.count(None) == len(cells):
+                continue
             texts = [_text_of(cell) for cell in cells]
             if any(text.strip() for text in texts):
                 yield line, texts

@@ -62,22 +62,16 @@ def _known(row: Any, contact: dict[str, str] | None) -> Known:
 
 
 async def insert_firms(actor: Actor, lines: Sequence[Line], new_ids: dict[int, UUID]) -> set[int]:
-    """Writes new firms with contacts and tiers; answers the lines whose code somebody registered meanwhile."""
-    codes = texts(line.values["credit_code"] for line in lines if "credit_code" in line.values)
-    known = await fetch(
-        f"SELECT credit_code FROM enterprise WHERE bureau = $1 AND credit_code {among(2, 'text')}",
-        [actor.bureau, codes],
-    )
-    taken = {row[0] for row in known}
-    late = {line.number for line in lines if line.values.get("credit_code") in taken}
-    lines = [line for line in lines if line.number not in late]
+    """Writes new firms with contacts and tiers; answers the lines whose code somebody registered meanwhile, perhaps in a
+    transaction that is only now ending: of two who insert one code, the second does nothing."""
     nameless = sum("credit_code" not in line.values for line in lines)
     temporary = iter(await take_temporary_ids(actor.bureau, nameless) if nameless else [])
     moment = now()
     await executemany(
         "INSERT INTO enterprise (id, bureau, credit_code, temporary_id, name, pinyin, status, region, industry, address,"
         " tier, size, tags, facts, created_at, updated_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)"
+        " ON CONFLICT (bureau, credit_code) DO NOTHING",
         [
             [
                 new_ids[line.number],
@@ -90,6 +84,13 @@ async def insert_firms(actor: Actor, lines: Sequence[Line], new_ids: dict[int, U
             for line in lines
         ],
     )
+    stored = await fetch(
+        f"SELECT id FROM enterprise WHERE bureau = $1 AND id {among(2)}",
+        [actor.bureau, ids(new_ids[line.number] for line in lines)],
+    )
+    known = {row["id"] for row in stored}
+    late = {line.number for line in lines if new_ids[line.number] not in known}
+    lines = [line for line in lines if line.number not in late]
     await _write_contacts(actor.bureau, [(new_ids[line.number], line.values) for line in lines])
     await _write_tiers(actor.bureau, [(new_ids[line.number], line.values.get("tier", "")) for line in lines])
     written = [new_ids[line.number] for line in lines]
@@ -123,12 +124,18 @@ def _row_of(values: dict[str, str], facts: str) -> list[Any]:
     ]
 
 
-async def change_firms(actor: Actor, changes: Sequence[tuple[Line, UUID]]) -> None:
-    """Reads the rows again under lock and sets only what the list has otherwise, so that no desk's edit of another field is lost."""
+async def change_firms(actor: Actor, changes: Sequence[tuple[Line, UUID]]) -> set[int]:
+    """Reads the rows again under lock and sets only what the list has otherwise, so that no desk's edit of another field is lost.
+
+    Answers the lines left out because their firm was merged or their code given to another firm meanwhile.
+    """
     firms = {firm.id: firm for firm in await load_firms(actor.bureau, [firm for _, firm in changes])}
-    moment, rows, contacts, tiers = now(), [], [], []
+    codes = {line.values.get("credit_code", "") for line, _ in changes}
+    owners = await _owners(actor.bureau, sorted(codes - {"", *(firm.credit_code for firm in firms.values())}))
+    moment, rows, contacts, tiers, late = now(), [], [], [], set()
     for line, id in changes:
-        if id not in firms:
+        if id not in firms or owners.get(line.values.get("credit_code", ""), id) != id:
+            late.add(line.number)
             continue
         before = firms[id].values
         said = {name: value for name, value in line.values.items() if name not in _NOT_STORED}
@@ -153,6 +160,19 @@ async def change_firms(actor: Actor, changes: Sequence[tuple[Line, UUID]]) -> No
         [[actor.bureau, id, today()] for id, _ in tiers],
     )
     await _write_tiers(actor.bureau, tiers)
+    return late
+
+
+async def _owners(bureau: UUID, codes: list[str]) -> dict[str, UUID]:
+    """Code → the firm that has it. Nobody gives one of these codes away before the commit."""
+    if is_postgres():
+        lock = "SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest($1::text[]) AS key"
+        await fetch(lock, [[f"{bureau}/{code}" for code in codes]])
+    found = await fetch(
+        f"SELECT credit_code, id FROM enterprise WHERE bureau = $1 AND credit_code {among(2, 'text')}",
+        [bureau, texts(codes)],
+    )
+    return {row["credit_code"]: row["id"] for row in found}
 
 
 async def _write_contacts(bureau: UUID, firms: Iterable[tuple[UUID, dict[str, str]]]) -> None:

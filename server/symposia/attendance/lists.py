@@ -10,10 +10,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from server.enterprises.fields import mask_phone
 from server.paging import Page, check_limit, mark, read_mark
 from server.people.actor import Actor
 from server.symposia.attendance.reach import find_symposium
-from server.symposia.attendance.signatures import Entry, differences, masked, who
+from server.symposia.attendance.signatures import Entry, differences, who
 from server.symposia.tables import Attendance
 
 
@@ -60,11 +61,11 @@ def _line(row: Attendance, maybe_twice: bool) -> AttendanceOut:
     if row.recorded:
         differing = differences(row, msgspec.json.decode(row.recorded, type=Entry))
         if "phone" in differing:
-            differing["phone"] = masked(differing["phone"])
+            differing["phone"] = mask_phone(differing["phone"])
     plain = ("id", "kind", "enterprise", "unit", "name", "post", "mode", "excused", "signed_at", "signed_by", "edits")
     return AttendanceOut(
         **{field: getattr(row, field) for field in plain},
-        phone=masked(row.phone),
+        phone=mask_phone(row.phone),
         after_close=row.after_close,
         in_record=bool(row.recorded),
         differences=differing,

@@ -22,8 +22,6 @@ QUESTIONS = {
     "phone": "att_phone",
     "mode": "att_mode",
 }
-PHONE_SHOWN = 3, 4
-"""Digits of a phone number that lists show, in front and at the end."""
 
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,10 +97,3 @@ def differences(row: Any, recorded: Entry) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else value
-
-
-def masked(phone: str) -> str:
-    front, end = PHONE_SHOWN
-    if len(phone) <= front + end:
-        return "*" * len(phone)
-    return phone[:front] + "*" * (len(phone) - front - end) + phone[-end:]
