@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+import asyncpg
 import click
 import msgspec
 from rich.console import Console
@@ -33,7 +35,12 @@ def run(work: Callable[[], Coroutine[Any, Any, T]], *, migrated: bool = True) ->
     async def with_database() -> T:
         wiring.connect()
         database = engine()
-        await database.start()
+        try:
+            await database.start()
+        except (OSError, sqlite3.Error, asyncpg.PostgresError) as error:
+            raise click.ClickException(
+                f"the database does not open: {error}; look at QIFANG_DATABASE and QIFANG_DATA"
+            ) from None
         try:
             if migrated and await pending_migrations():
                 raise click.ClickException("the database is not up to date; run `qifang migrate` first")

@@ -16,7 +16,7 @@ KIB, MIB = 1024, 1024 * 1024
 class Limits(Struct, frozen=True, kw_only=True):
     """How much one workbook may cost us. The largest real form we know has 2,600 rows and 120 columns in 0.6 MB."""
 
-    seconds: float = 20.0
+    seconds: float = 30.0
     """Wall clock and processor time of the converting process, each."""
     memory_mib: int = 512
     """Address space of the converting process. Python with pyxform and openpyxl takes some 50 MiB before any work."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -35,12 +36,12 @@ def enterprise() -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would happen; write nothing.")
 @click.option("--strict", is_flag=True, help="Import nothing if any line is wrong.")
 @click.option(
-    "--report", "report_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as CSV."
+    "--report", "report_file", type=click.File("w", encoding="utf-8", lazy=False), help="Write the report as CSV."
 )
 @bureau_option
 @json_option
 def enterprise_import(
-    file: Path, dry_run: bool, strict: bool, report_file: Path | None, bureau: str, as_json: bool
+    file: Path, dry_run: bool, strict: bool, report_file: TextIO | None, bureau: str, as_json: bool
 ) -> None:
     """Import a list of enterprises, CSV or XLSX, and say what changed.
 
@@ -70,7 +71,7 @@ def enterprise_import(
 
     report = run(work)
     if report_file is not None:
-        report_file.write_text(report_csv(report), encoding="utf-8")
+        report_file.write(report_csv(report))
     if as_json:
         print_json(report)
     else:

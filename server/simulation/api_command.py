@@ -49,12 +49,24 @@ def api(method: str, path: str, login: str, fields: tuple[str, ...], body: Any, 
         headers["Content-Type"] = "application/json"
     try:
         answer = httpx.request(
-            method, settings.address + path, headers=headers, content=content, timeout=TIMEOUT_SECONDS
+            method, f"{settings.address}/{path.lstrip('/')}", headers=headers, content=content, timeout=TIMEOUT_SECONDS
         )
     except httpx.TransportError as error:
         raise click.ClickException(
             f"{settings.address} does not answer ({error}); is `qifang serve` running?"
         ) from None
+    show(answer, pick)
+
+
+def show(answer: httpx.Response, pick: str) -> None:
+    """Prints what came: JSON for people, anything else (a list, a workbook) as it is. Ends with exit code 1 on a refusal."""
+    if "json" not in answer.headers.get("content-type", ""):
+        click.echo(
+            f"{answer.status_code} {answer.reason_phrase}" if answer.is_error else answer.content, err=answer.is_error
+        )
+        if answer.is_error:
+            raise SystemExit(EXIT_REFUSED)
+        return
     value: Any = msgspec.json.decode(answer.content) if answer.content else None
     if answer.is_error:
         click.echo(f"{answer.status_code} {value['code']}: {value['title']} / {value['detail']}", err=True)

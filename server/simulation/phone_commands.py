@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -65,6 +66,8 @@ def with_phone(
         click.echo(
             f"phone.offline: 没有网络,工作留在队列里 / offline, the work stays in the queue ({offline})", err=True
         )
+    except sqlite3.Error as error:
+        raise click.ClickException(f"{store} cannot be the memory of a phone: {error}") from None
     except Answered as no:
         title, detail = no.problem.get("title", ""), no.problem.get("detail", "")
         click.echo(f"{no.code}: {title} / {detail}", err=True)
@@ -166,7 +169,10 @@ def fill_in(
     \b
     Example: qifang phone fill visit_record answers.json --store zhou.phone --enterprise 913601020000000430
     """
-    given = msgspec.json.decode(answers.read(), type=dict[str, Any])
+    try:
+        given = msgspec.json.decode(answers.read(), type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise click.BadParameter(f"{answers.name} must hold the answers as one JSON object: {error}") from None
     chosen = record or new_id()
 
     async def work(one: Phone) -> list[Any]:
