@@ -286,6 +286,7 @@ _FORM: tuple[tuple[str, Severity, str, str], ...] = (
     ("languages", "safe", "语言", "languages"),
     ("default_language", "safe", "默认语言", "default language"),
     ("style", "safe", "样式", "style"),
+    ("photo_place", "safe", "照片中的位置", "place in photos"),
     ("attachments", "safe", "附带文件", "files beside the form"),
     ("header", "changes_meaning", "法定表头", "legal header"),
 )

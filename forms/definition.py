@@ -180,6 +180,8 @@ class Form(Struct, frozen=True, kw_only=True, omit_defaults=True):
     header: LegalHeader | None = None
     instance_name: Expression | None = None
     style: str = ""
+    photo_place: Literal["keep", "remove"] = "keep"
+    """Whether the place where a photo was taken stays in the photo (`qf::photo_place` on `settings`)."""
     attachments: tuple[str, ...] = ()
     """File names the form needs beside it (media, csv, geojson, xml)."""
     outputs: dict[str, Expression] = {}

@@ -198,6 +198,42 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "这个上传已结束或过期,请重新上传",
         "This upload was ended or has expired; upload the file again",
     ),
+    "file.kept": (
+        403,
+        "文件已经传完并存档,不能删除",
+        "This file has arrived and is kept; it cannot be deleted",
+    ),
+    "file.day_full": (
+        429,
+        "这台设备今天上传的文件已达上限({limit_bytes} 字节),明天会继续上传",
+        "This device has uploaded all it may in a day ({limit_bytes} bytes); it goes on tomorrow",
+    ),
+    "file.bureau_full": (
+        507,
+        "本单位的文件空间已满({limit_bytes} 字节),请联系管理员扩容;照片请先留在手机上",
+        "The bureau's space for files is full ({limit_bytes} bytes); ask your administrator for more and keep the files",
+    ),
+    "file.no_space": (
+        507,
+        "服务器磁盘已满,已收到的部分会保留,请稍后再传",
+        "The server's disk is full; what has arrived is kept, go on later",
+    ),
+    "file.lost": (
+        500,
+        "服务器上的文件内容丢失,请联系管理员(qifang doctor)",
+        "The store has lost this file; tell your administrator (qifang doctor)",
+    ),
+    "file.store_setting": (
+        500,
+        "QIFANG_FILES 的值无效:{value},应为文件夹路径或 s3://桶名/前缀",
+        "QIFANG_FILES does not fit: {value}; write a folder's path or s3://bucket/prefix",
+    ),
+    "file.thumbnail_pending": (
+        404,
+        "缩略图还没有生成,请稍后再试",
+        "The small picture has not been made yet; try again shortly",
+    ),
+    "file.thumbnail_none": (404, "这个文件没有缩略图", "There is no small picture of this file"),
     "file.not_stored": (409, "文件还没有传完", "The file has not arrived in full yet"),
     "file.id_taken": (409, "文件编号已被占用,请换一个", "This file id is taken; use another"),
     "file.id_reused": (

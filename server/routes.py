@@ -14,6 +14,7 @@ from server.enterprises import handlers as enterprises
 from server.enterprises.lists import handlers as enterprise_lists
 from server.feedback import handlers as feedback
 from server.files import handlers as files
+from server.files.reading import handlers as file_reading
 from server.issues import handlers as issues
 from server.people import handlers as people
 from server.quarantine import handlers as quarantine
@@ -37,6 +38,7 @@ def routers() -> list[ControllerRouterHandler]:
         quarantine.router,
         feedback.router,
         files.router,
+        file_reading.router,
         enterprises.router,
         enterprise_lists.router,
         questionnaires.router,

@@ -13,7 +13,10 @@ from apscheduler.triggers.cron import CronTrigger
 from msgspec import Struct
 
 from server.campaigns.actions import close_ended_rounds
-from server.files.actions import end_expired_uploads
+from server.files.actions import end_expired_uploads, finish_whole_uploads
+from server.files.pictures.place import remove_places
+from server.files.pictures.thumbnails import make_thumbnails
+from server.files.upkeep.sweeping import drop_unreferenced
 from server.moment import now
 from server.quarantine.actions import forget_results, release_overdue
 from server.sessions.actions import forget_old_rows
@@ -37,6 +40,10 @@ class Job(Struct, frozen=True):
 JOBS = (
     Job("forget_old_rows", "17 3 * * *", forget_old_rows),
     Job("end_expired_uploads", "37 3 * * *", end_expired_uploads),
+    Job("finish_whole_uploads", "*/10 * * * *", finish_whole_uploads),
+    Job("remove_places", "*/5 * * * *", remove_places),
+    Job("make_thumbnails", "* * * * *", make_thumbnails),
+    Job("drop_unreferenced", "7 4 * * *", drop_unreferenced),
     Job("forget_results", "27 3 * * *", forget_results),
     Job("release_overdue", "*/10 * * * *", release_overdue),
     Job("close_ended_rounds", "7 0 * * *", close_ended_rounds),

@@ -33,8 +33,32 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """PostgreSQL connections one process keeps."""
     body_bytes_max: int = 8 * 1024 * 1024
     """Largest request body after decompression; files have their own limit."""
+    files: str = ""
+    """Where whole files are kept: a folder, or `s3://bucket/prefix`; empty means `files` in the data folder."""
+    files_endpoint: str = ""
+    """Address of the S3 service when it is not Amazon's."""
+    files_region: str = "us-east-1"
+    """Region of the bucket."""
+    files_key: str = ""
+    """Access key of the bucket; empty means whatever the machine itself may use."""
+    files_key_secret: str = ""
+    """Secret of the access key."""
+    files_virtual_host: bool = False
+    """Whether the bucket's name stands in the host name of its address instead of the path."""
     file_bytes_max: int = 512 * 1024 * 1024
     """Largest uploaded file."""
+    file_bytes_per_device_day_max: int = 4 * 1024**3
+    """Bytes one device may announce in a day."""
+    file_bytes_per_bureau_max: int = 500 * 1024**3
+    """Bytes all files of one bureau may take."""
+    file_missing_days: int = 3
+    """After how many days a file that a record names and that has not come is listed as missing."""
+    picture_pixels_max: int = 100_000_000
+    """Largest picture, in pixels, of which a small one is made."""
+    picture_seconds_max: int = 20
+    """Longest time one small picture may take to make."""
+    picture_memory_mib_max: int = 1024
+    """Most memory the process that makes small pictures may take."""
     workbook_bytes_max: int = 10 * 1024 * 1024
     """Largest workbook the converter opens."""
     workbook_seconds_max: int = 30
@@ -47,6 +71,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Largest enterprise list."""
     upload_days: int = 30
     """How long an unfinished upload is kept; at least 30."""
+    upload_silent_seconds: int = 60
+    """After how many seconds without a byte a part counts as cut off, so that the phone can go on."""
     uploads_per_person_max: int = 1000
     """Unfinished uploads one person may have."""
     session_hours: int = 12

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from server import dossiers, lists, moment
+from server import attachments, dossiers, lists, moment
 from server.callbacks import phone as callback_operations
 from server.callbacks.actions import guard_closing
 from server.callbacks.following import follow_callback_records
@@ -14,7 +14,8 @@ from server.devices import watching
 from server.enterprises import kinds as enterprise_kinds
 from server.enterprises.merging.actions import follow_merge
 from server.feedback import actions as feedback
-from server.files.actions import shown_with
+from server.files.pictures.place import asked_by
+from server.files.reading.actions import shown_with
 from server.issues.actions import may_see_issue_of
 from server.issues.phone import kinds as issue_kinds
 from server.issues.phone import operations as issue_operations
@@ -63,14 +64,17 @@ def connect() -> None:
     lists.connect()
     shown_with(may_see_record)
     shown_with(may_see_issue_of)
+    asked_by(attachments.place_goes)
     on_filed(follow_reports)
     on_submitted(follow_records)
+    on_submitted(attachments.follow_records)
     on_submitted(dossiers.follow_records)
     on_submitted(follow_callback_records)
     on_submitted(task_actions.follow_visit_records)
     on_submitted(visit_following.follow_visit_records)
     on_submitted(symposium_following.follow_symposium_records)
     on_submitted(filling.follow_records)
+    on_withdrawn(attachments.follow_withdrawal)
     on_withdrawn(task_actions.follow_withdrawal)
     on_withdrawn(visit_following.follow_withdrawal)
     on_withdrawn(symposium_following.follow_withdrawal)

@@ -136,6 +136,7 @@ def _read_form(workbook: Workbook, xform: str, files: Mapping[str, bytes], findi
         header=settings.header,
         instance_name=settings.instance_name,
         style=settings.style,
+        photo_place=settings.photo_place,
         attachments=tuple(sorted({unescape(name) for name in _ATTACHED.findall(xform)})),
         outputs=read_outputs(items, lists.values(), findings),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from typing import Literal
 
 from msgspec import Struct
 
@@ -30,6 +31,7 @@ class Settings(Struct, frozen=True):
     version: str = ""
     title: Texts = {}
     style: str = ""
+    photo_place: Literal["keep", "remove"] = "keep"
     instance_name: Expression | None = None
     header: LegalHeader | None = None
 
@@ -67,6 +69,7 @@ def read_settings(settings: SheetLines, findings: Findings) -> Settings:
         version=_identifier(line, "version", "2026112101"),
         title=_title(line),
         style=line.get("style"),
+        photo_place=_photo_place(line),
         instance_name=line.expression("instance_name"),
         header=_header(line),
     )
@@ -96,6 +99,19 @@ def _title(line: Line) -> Texts:
         )
         return {line.sheet.default_language: line.get("form_id")}
     return title
+
+
+def _photo_place(line: Line) -> Literal["keep", "remove"]:
+    text = line.get("qf::photo_place").lower()
+    if text not in ("", "keep", "remove"):
+        line.complain(
+            "form.bad_value",
+            "qf::photo_place",
+            f"不能写“{text}”",
+            f"“{text}” is not possible here",
+            "keep（保留）/ remove（去除）",
+        )
+    return "remove" if text == "remove" else "keep"
 
 
 def _header(line: Line) -> LegalHeader | None:

@@ -94,7 +94,16 @@ _QF_SURVEY = (
     "unit",
     "export",
 )
-_QF_SETTINGS = ("title", "number", "issued_by", "approved_by", "approval_number", "valid_until", "notice")
+_QF_SETTINGS = (
+    "title",
+    "number",
+    "issued_by",
+    "approved_by",
+    "approval_number",
+    "valid_until",
+    "notice",
+    "photo_place",
+)
 
 
 def _by_header(columns: dict[str, str], own: tuple[str, ...]) -> dict[str, str]:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from datetime import timedelta
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 
 from server.audit.actions import record_event
-from server.files import partials, store
+from server.files import partials
 from server.files.media_types import sniff
-from server.files.tables import UploadedFile
+from server.files.pictures import place
+from server.files.store import key_of, store
+from server.files.tables import ExpectedFile, UploadedFile
+from server.files.upkeep import room
 from server.moment import now
-from server.people.actor import Actor
+from server.people.actor import Actor, system_of
 from server.refusals import refusal
 from server.settings import settings
 from sync.refusal import Refusal
-from sync.transaction import transaction
+from sync.transaction import is_postgres, retrying, transaction
 
-PENDING, STORED, CORRUPT, ENDED, MISSING = "pending", "stored", "corrupt", "ended", "missing"
+PENDING, STORED, CORRUPT, ENDED = "pending", "stored", "corrupt", "ended"
 DAYS_MIN = 30
 NAME_MAX = 255
 
@@ -34,52 +38,69 @@ class NewUpload(Struct, frozen=True, kw_only=True):
     record: UUID | None = None
     name: str = ""
     sha256: str = ""
-
-
-class FileState(Struct, frozen=True, kw_only=True):
-    """One file of a record. `missing`: the record names it, and nothing of it was ever announced."""
-
-    id: UUID
-    state: str
-    name: str = ""
-    media_type: str = ""
-    size: int = 0
-    offset: int = 0
+    metadata: str = ""
+    """`Upload-Metadata` as it came."""
 
 
 async def begin_upload(actor: Actor, new: NewUpload) -> UploadedFile:
-    """The same announcement twice is one upload. Raises `file.too_large`, `file.id_taken`, `file.id_reused`, `file.uploads_too_many`."""
+    """The same announcement twice is one upload.
+
+    Raises `file.too_large`, `file.id_taken`, `file.id_reused`, `file.uploads_too_many`, `file.day_full`, `file.bureau_full`.
+    """
     actor.must("file.upload")
     if new.size > settings.file_bytes_max:
         raise refusal("file.too_large", limit_bytes=settings.file_bytes_max)
+    return await retrying(lambda: _begin(actor, new))
+
+
+async def _begin(actor: Actor, new: NewUpload) -> UploadedFile:
     moment = now()
     async with transaction():
-        row = await UploadedFile.objects().get(UploadedFile.id == new.id)
-        if row is None:
-            await _must_have_room(actor)
-            made = UploadedFile(
-                id=new.id,
-                bureau=actor.bureau,
-                person=actor.person,
-                device=actor.device,
-                record=new.record,
-                name=new.name[:NAME_MAX],
-                size=new.size,
-                sha256=new.sha256,
-                created_at=moment,
-                expires_at=moment + timedelta(days=max(settings.upload_days, DAYS_MIN)),
-            )
-            await UploadedFile.insert(made).on_conflict(action="DO NOTHING")
-            row = await UploadedFile.objects().get(UploadedFile.id == new.id)
-        if row is None or (row.bureau, row.person) != (actor.bureau, actor.person):
+        if await UploadedFile.objects().get(UploadedFile.id == new.id) is None and await _insert(actor, new, moment):
+            await room.take(actor, new.size, moment)
+        row = await _locked().get(UploadedFile.id == new.id)
+        if (row.bureau, row.person) != (actor.bureau, actor.person):
             raise refusal("file.id_taken")
         if (row.size, row.sha256) != (new.size, new.sha256):
             raise refusal("file.id_reused")
         if row.state == ENDED:
-            row.state, row.offset = PENDING, 0
-            row.expires_at = moment + timedelta(days=max(settings.upload_days, DAYS_MIN))
-            await row.save()
+            row.state, row.created_at, row.expires_at = PENDING, moment, _expiry(moment)
+            await _set(row.id, {"state": PENDING, "created_at": moment, "expires_at": row.expires_at, "offset": 0})
+            await room.take(actor, new.size, moment)
     return row
+
+
+async def _insert(actor: Actor, new: NewUpload, moment: datetime) -> bool:
+    """False when another announcement of this id came first."""
+    made = UploadedFile(
+        id=new.id,
+        bureau=actor.bureau,
+        person=actor.person,
+        device=actor.device,
+        record=new.record,
+        name=new.name[:NAME_MAX],
+        size=new.size,
+        sha256=new.sha256,
+        metadata=new.metadata,
+        created_at=moment,
+        expires_at=_expiry(moment),
+    )
+    return bool(await UploadedFile.insert(made).on_conflict(action="DO NOTHING").returning(UploadedFile.id))
+
+
+def _expiry(moment: datetime) -> datetime:
+    return moment + timedelta(days=max(settings.upload_days, DAYS_MIN))
+
+
+def _locked() -> Any:
+    """SQLite has one writer anyway, and says so loudly when asked to lock rows."""
+    return UploadedFile.objects().lock_rows() if is_postgres() else UploadedFile.objects()
+
+
+async def _set(upload: UUID, values: dict[str, Any]) -> None:
+    """Only these columns: others may have been written meanwhile by somebody else."""
+    async with transaction():
+        await UploadedFile.update(values).where(UploadedFile.id == upload)  # type: ignore[arg-type]
 
 
 async def reach_upload(actor: Actor, upload: UUID) -> UploadedFile:
@@ -97,17 +118,19 @@ async def reach_upload(actor: Actor, upload: UUID) -> UploadedFile:
 
 
 async def settle_upload(actor: Actor, upload: UUID) -> UploadedFile:
-    """As `reach_upload`; an upload whose last byte came just before its server died is finished here, because a client
-    that hears it is all there asks no more. Raises `file.busy` while another request finishes it."""
+    """The same, and finished when its last byte has come: the server may have stopped between that byte and its check.
+
+    Raises `file.busy` too; `file.corrupt` is no news to whoever asks how much there is.
+    """
     row = await reach_upload(actor, upload)
-    if row.state == STORED or row.offset < row.size:
-        return row
-    try:
-        return await append_upload(actor, upload, row.size, _nothing())
-    except Refusal as refused:
-        if refused.code != "file.corrupt":
-            raise
-        return await reach_upload(actor, upload)
+    if row.state != STORED and row.offset == row.size:
+        try:
+            row = await append_upload(actor, upload, row.size, _nothing())
+        except Refusal as refused:
+            if refused.code != "file.corrupt":
+                raise
+            row = await reach_upload(actor, upload)
+    return row
 
 
 async def _nothing() -> AsyncIterator[bytes]:
@@ -120,144 +143,140 @@ async def append_upload(
 ) -> UploadedFile:
     """Keeps what comes, also of a part that is cut; with a `checksum` (its name and value) a part is kept whole or not at all.
 
-    Raises `file.offset`, `file.busy`, `file.past_end`, `file.checksum`; `file.corrupt` when the last byte is there and the
-    whole does not fit: then it begins again at 0.
+    Raises `file.offset`, `file.busy`, `file.past_end`, `file.checksum`, `file.no_space`; `file.corrupt` when the last byte
+    is there and the whole does not fit: then it begins again at 0.
     """
     actor.must("file.upload")
-    row = await reach_upload(actor, upload)
-    if row.state == STORED:
-        if offset != row.size:
-            raise refusal("file.offset", offset=row.size)
-        return row
+    await reach_upload(actor, upload)
     with partials.opened_alone(upload) as file:
-        have = partials.size_of(upload)
-        if offset != have:
-            raise refusal("file.offset", offset=have)
+        row = await reach_upload(actor, upload)  # as the one before us left it
+        if row.state == STORED:
+            partials.drop(upload)
+        if offset != row.offset:
+            raise refusal("file.offset", offset=row.offset)
+        if row.state == STORED:
+            return row
         is_whole = False
         try:
-            digest = await partials.append(file, pieces, row.size - have, checksum[0] if checksum else "")
+            heard = partials.until_silent(pieces, settings.upload_silent_seconds)
+            digest = await partials.append(file, heard, row.size - offset, checksum[0] if checksum else "")
             if checksum is not None and not hmac.compare_digest(digest, checksum[1]):
                 raise refusal("file.checksum")
             is_whole = True
         finally:
             if checksum is not None and not is_whole:
-                file.truncate(have)
+                file.truncate(offset)
         row.offset = partials.size_of(upload)
         if row.offset == row.size:
             await _finish(actor, row)
         else:
-            await _note(row, PENDING)
+            row.state, row.expires_at = PENDING, _expiry(now())
+            await _set(upload, {"state": PENDING, "offset": row.offset, "expires_at": row.expires_at})
     return row
 
 
 async def _finish(actor: Actor, row: UploadedFile) -> None:
+    """Under the upload's lock."""
     sha256, head = await asyncio.to_thread(partials.finish, row.id)
     if row.sha256 and sha256 != row.sha256:
         partials.drop(row.id)
-        row.offset = 0
-        await _note(row, CORRUPT)
+        row.offset, row.state = 0, CORRUPT
+        await _set(row.id, {"state": CORRUPT, "offset": 0})
         raise refusal("file.corrupt")
-    await store.keep(row.id, partials.path_of(row.id), sha256)
-    async with transaction():
-        row.sha256_received = sha256
-        row.media_type = sniff(head)
-        row.stored_at = now()
-        await _note(row, STORED)
-        await record_event(actor, "file.store", "file", row.id, {"sha256": sha256, "size": row.size})
+    row.media_type, row.sha256_received, row.sha256_stored = sniff(head), sha256, sha256
+    is_private = row.place == place.ASKED or await place.is_asked_for(row.bureau, await _records_of(row))
+    await _keep(row, is_private)
+    await retrying(lambda: _note_stored(actor, row))
+    if await store().size(key_of(row.sha256_stored)) != row.size:  # swept away as old, just before the row named it
+        await _keep(row, is_private)
     partials.drop(row.id)
 
 
-async def _note(row: UploadedFile, state: str) -> None:
+async def _keep(row: UploadedFile, is_private: bool) -> None:
+    if is_private:
+        await place.keep_without(row, partials.path_of(row.id))
+    else:
+        await store().keep(partials.path_of(row.id), key_of(row.sha256_received))
+
+
+async def _records_of(row: UploadedFile) -> set[UUID]:
+    """The records that speak of this file."""
+    named = await ExpectedFile.select(ExpectedFile.record).where(
+        ExpectedFile.bureau == row.bureau, ExpectedFile.file == row.id
+    )
+    return {one["record"] for one in named} | ({row.record} if row.record is not None else set())
+
+
+async def _note_stored(actor: Actor, row: UploadedFile) -> None:
     async with transaction():
-        row.state = state
-        await row.save()
+        now_asked = (await _locked().get(UploadedFile.id == row.id)).place
+        row.state, row.offset, row.stored_at = STORED, row.size, now()
+        row.place = row.place if row.place == place.DONE else now_asked
+        values = {"state": STORED, "offset": row.size, "stored_at": row.stored_at, "media_type": row.media_type}
+        hashes = {"sha256_received": row.sha256_received, "sha256_stored": row.sha256_stored, "place": row.place}
+        await _set(row.id, values | hashes)
+        fits = (ExpectedFile.sha256 == "") | (ExpectedFile.sha256 == row.sha256_received)
+        await ExpectedFile.delete().where(ExpectedFile.bureau == row.bureau, ExpectedFile.file == row.id, fits)
+        details = {"sha256": row.sha256_received, "size": row.size}
+        if row.sha256_stored != row.sha256_received:
+            details["sha256_stored"] = row.sha256_stored
+        await record_event(actor, "file.store", "file", row.id, details)
 
 
 async def end_upload(actor: Actor, upload: UUID) -> None:
-    """Gives an unfinished upload up; a stored file stays. Raises `file.unknown`, `file.gone`, `file.busy`."""
+    """Gives an unfinished upload up. Raises `file.unknown`, `file.gone`, `file.busy`, `file.kept` for a stored file."""
     actor.must("file.upload")
-    row = await reach_upload(actor, upload)
-    if row.state == STORED:
-        return
+    await reach_upload(actor, upload)
     with partials.opened_alone(upload):
+        row = await reach_upload(actor, upload)
         partials.drop(upload)
-        await _note(row, ENDED)
+        if row.state == STORED:
+            raise refusal("file.kept")
+        await retrying(lambda: _end(row))
+
+
+async def _end(row: UploadedFile) -> None:
+    async with transaction():
+        await _set(row.id, {"state": ENDED, "offset": 0})
+        await room.give_back(row.bureau, row.size)
 
 
 async def end_expired_uploads() -> int:
     """For the timetable: forgets the bytes of uploads nobody went on with. Safe to run twice."""
-    rows = await UploadedFile.objects().where(
-        UploadedFile.state.is_in([PENDING, CORRUPT]), UploadedFile.expires_at < now()
-    )
-    for row in rows:
-        partials.drop(row.id)
-        await _note(row, ENDED)
-    return len(rows)
-
-
-Reach = Callable[[Actor, UUID], Awaitable[bool]]
-_reaches: list[Reach] = []
-
-
-def shown_with(reach: Reach) -> None:
-    """Lets a file be read by whoever `reach` says may see the record it belongs to (or what came of that record)."""
-    _reaches.append(reach)
-
-
-async def _is_shown_by_another(actor: Actor, record: UUID) -> bool:
-    for reach in _reaches:
-        if await reach(actor, record):
-            return True
-    return False
-
-
-async def reach_file(actor: Actor, file: UUID) -> UploadedFile:
-    """A stored file this person may read. Raises `file.unknown`, `file.not_stored`."""
-    actor.must("file.read")
-    row = await UploadedFile.visible_to(actor).where(UploadedFile.id == file).first()
-    if row is None:
-        row = await UploadedFile.objects().get((UploadedFile.bureau == actor.bureau) & (UploadedFile.id == file))
-        if row is None or not await _is_shown_by_another(actor, row.record):
-            raise refusal("file.unknown")
-    if row.state != STORED:
-        raise refusal("file.not_stored", state=row.state, offset=partials.size_of(file))
-    return row
-
-
-async def list_files(actor: Actor, record: UUID) -> list[FileState]:
-    actor.must("file.read")
-    rows = await UploadedFile.visible_to(actor).where(UploadedFile.record == record).order_by(UploadedFile.id)
-    return [_state_of(row) for row in rows if row.state != ENDED]
-
-
-async def files_of(bureau: UUID, record: UUID, named: Iterable[UUID] = ()) -> list[FileState]:
-    """All files announced for a record, and those its answers name (`named`) of which nothing ever came."""
-    wanted = set(named)
     table = UploadedFile
-    of_record = table.record == record
-    rows = await table.objects().where(
-        table.bureau == bureau, (of_record | table.id.is_in(list(wanted))) if wanted else of_record
-    )
-    states = [_state_of(row) for row in sorted(rows, key=lambda row: row.id) if row.state != ENDED]
-    gone = wanted - {state.id for state in states}
-    return states + [FileState(id=id, state=MISSING) for id in sorted(gone)]
+    rows = await table.objects().where(table.state.is_in([PENDING, CORRUPT]), table.expires_at < now())
+    return sum([await _alone(row, _end_expired) for row in rows])
 
 
-def _state_of(row: UploadedFile) -> FileState:
-    return FileState(
-        id=row.id,
-        state=row.state,
-        name=row.name,
-        media_type=row.media_type,
-        size=row.size,
-        offset=row.size if row.state == STORED else partials.size_of(row.id),
-    )
+async def _end_expired(row: UploadedFile) -> bool:
+    if row.state not in (PENDING, CORRUPT) or row.expires_at >= now():
+        return False
+    partials.drop(row.id)
+    await retrying(lambda: _end(row))
+    return True
 
 
-async def _must_have_room(actor: Actor) -> None:
-    table = UploadedFile
-    count = await table.count().where(
-        table.bureau == actor.bureau, table.person == actor.person, table.state == PENDING
-    )
-    if count >= settings.uploads_per_person_max:
-        raise refusal("file.uploads_too_many", limit=settings.uploads_per_person_max)
+async def finish_whole_uploads() -> int:
+    """For the timetable: what had come in full when the server stopped is checked and kept. Safe to run twice."""
+    rows = await UploadedFile.objects().where(UploadedFile.state == PENDING, UploadedFile.expires_at >= now())
+    whole = [row for row in rows if row.size and partials.size_of(row.id) == row.size]
+    return sum([await _alone(row, _finish_whole) for row in whole])
+
+
+async def _finish_whole(row: UploadedFile) -> bool:
+    if row.state != PENDING or partials.size_of(row.id) != row.size:
+        return False
+    await _finish(system_of(row.bureau), row)
+    return True
+
+
+async def _alone(row: UploadedFile, act: Callable[[UploadedFile], Awaitable[bool]]) -> bool:
+    """Under the upload's lock, on the row as it is then; an upload that is being written to, or does not fit, is left."""
+    try:
+        with partials.opened_alone(row.id):
+            fresh = await UploadedFile.objects().get(UploadedFile.id == row.id)
+            return fresh is not None and await act(fresh)
+    except Refusal as refused:
+        if refused.code not in ("file.busy", "file.corrupt"):
+            raise
+        return False

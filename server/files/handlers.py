@@ -1,4 +1,4 @@
-"""The tus 1.0.0 door for uploads, and downloads that no browser takes for a page."""
+"""The tus 1.0.0 door for uploads: creation, creation-with-upload, checksum, expiration, termination."""
 
 from __future__ import annotations
 
@@ -9,25 +9,19 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from email.utils import format_datetime
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
-from litestar import Request, Response, Router, delete, get, head, patch, post, route
+from litestar import Request, Response, Router, delete, head, patch, post, route
 from litestar.exceptions import InternalServerException
-from litestar.params import FromPath, FromQuery
-from litestar.response import Stream
+from litestar.params import FromPath
 
 from server.door import problem
-from server.files import store
 from server.files.actions import (
     STORED,
-    FileState,
     NewUpload,
     append_upload,
     begin_upload,
     end_upload,
-    list_files,
-    reach_file,
     reach_upload,
     settle_upload,
 )
@@ -43,7 +37,6 @@ PART_TYPE = "application/offset+octet-stream"
 EXTENSIONS = "creation,creation-with-upload,checksum,expiration,termination"
 METADATA_BYTES_MAX = 8192
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})\Z")
 TusRequest = Request[Any, Any, Any]
 
 
@@ -77,11 +70,13 @@ def _number(request: TusRequest, name: str) -> int | None:
 
 def read_metadata(header: str) -> dict[str, str]:
     """`key base64,key base64`; a key without a value is empty. Raises `file.metadata`."""
-    found = {}
+    found: dict[str, str] = {}
     if len(header) > METADATA_BYTES_MAX:
         raise refusal("file.metadata", reason=f"more than {METADATA_BYTES_MAX} bytes")
     for pair in filter(None, (part.strip() for part in header.split(","))):
         key, _, packed = pair.partition(" ")
+        if key in found:
+            raise refusal("file.metadata", reason=f"{key[:40]} is told twice")
         try:
             found[key] = base64.b64decode(packed, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
@@ -95,7 +90,8 @@ def _announced(request: TusRequest) -> NewUpload:
     size = _number(request, "upload-length")
     if size is None:
         raise refusal("file.length")
-    told = read_metadata(request.headers.get("upload-metadata", ""))
+    metadata = request.headers.get("upload-metadata", "")
+    told = read_metadata(metadata)
     sha256 = told.get("sha256", "").lower()
     if sha256 and not _SHA256.match(sha256):
         raise refusal("file.metadata", reason="sha256 must be 64 hexadecimal digits")
@@ -104,7 +100,8 @@ def _announced(request: TusRequest) -> NewUpload:
         record = UUID(told["record"]) if told.get("record") else None
     except ValueError:
         raise refusal("file.metadata", reason="id and record must be UUIDs") from None
-    return NewUpload(id=id, size=size, record=record, name=told.get("name") or told.get("filename", ""), sha256=sha256)
+    name = told.get("name") or told.get("filename", "")
+    return NewUpload(id=id, size=size, record=record, name=name, sha256=sha256, metadata=metadata)
 
 
 def _checksum(request: TusRequest) -> tuple[str, bytes] | None:
@@ -159,14 +156,38 @@ async def post_file(request: TusRequest) -> Response[None]:
 @head("/files/{upload:uuid}")
 async def head_file(request: TusRequest, upload: FromPath[UUID]) -> Response[None]:
     """How much has come."""
-    _must_speak(request)
-    row = await settle_upload(request.user, upload)
-    return Response(None, headers=tus_headers(row) | {"Upload-Length": str(row.size)})
+    return await _head(request, upload)
 
 
 @patch("/files/{upload:uuid}", status_code=204, request_max_body_size=settings.file_bytes_max)
 async def patch_file(request: TusRequest, upload: FromPath[UUID]) -> Response[None]:
     """More bytes, from `Upload-Offset` on."""
+    return await _patch(request, upload)
+
+
+@delete("/files/{upload:uuid}")
+async def delete_file(request: TusRequest, upload: FromPath[UUID]) -> Response[None]:
+    """Gives an unfinished upload up."""
+    return await _delete(request, upload)
+
+
+@post("/files/{upload:uuid}", request_max_body_size=settings.file_bytes_max)
+async def override_file(request: TusRequest, upload: FromPath[UUID]) -> Response[None]:
+    """For clients whose network lets only GET and POST through: `X-HTTP-Method-Override` says what is meant."""
+    meant = _OVERRIDES.get(request.headers.get("x-http-method-override", "").upper())
+    if meant is None:
+        raise refusal("route.method")
+    return await meant(request, upload)
+
+
+async def _head(request: TusRequest, upload: UUID) -> Response[None]:
+    _must_speak(request)
+    row = await settle_upload(request.user, upload)
+    told = {"Upload-Metadata": row.metadata} if row.metadata else {}
+    return Response(None, status_code=200, headers=tus_headers(row) | {"Upload-Length": str(row.size)} | told)
+
+
+async def _patch(request: TusRequest, upload: UUID) -> Response[None]:
     _must_speak(request)
     if not _is_part(request):
         raise refusal("file.content_type")
@@ -177,66 +198,15 @@ async def patch_file(request: TusRequest, upload: FromPath[UUID]) -> Response[No
     return Response(None, status_code=204, headers=tus_headers(row))
 
 
-@delete("/files/{upload:uuid}")
-async def delete_file(request: TusRequest, upload: FromPath[UUID]) -> Response[None]:
+async def _delete(request: TusRequest, upload: UUID) -> Response[None]:
     _must_speak(request)
     await end_upload(request.user, upload)
     return Response(None, status_code=204, headers=tus_headers())
 
 
-@get("/v1/files")
-async def get_files(request: TusRequest, record: FromQuery[UUID]) -> list[FileState]:
-    """The files announced for a record, whether they have come or not."""
-    return await list_files(request.user, record)
-
-
-@get("/v1/files/{file:uuid}")
-async def get_file(request: TusRequest, file: FromPath[UUID]) -> Response[Any]:
-    """The bytes, whole or one range of them; always as a download, never as a page."""
-    row = await reach_file(request.user, file)
-    headers = {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(_plain_name(row))}",
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-        "Cache-Control": "private, no-cache",
-        "ETag": f'"{row.sha256_received}"',
-        "Accept-Ranges": "bytes",
-    }
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(None, status_code=304, headers=headers)
-    start, end, status = _range_of(request.headers.get("range", ""), row.size)
-    if status == 416:
-        return Response(
-            b"",
-            status_code=416,
-            media_type="application/octet-stream",
-            headers={"Content-Range": f"bytes */{row.size}"},
-        )
-    if status == 206:
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{row.size}"
-    headers["Content-Length"] = str(end - start)
-    pieces = store.read(row.sha256_received, start, end)
-    return Stream(pieces, status_code=status, media_type=row.media_type, headers=headers)
-
-
-def _plain_name(row: UploadedFile) -> str:
-    name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", row.name).strip(" .")
-    return name or str(row.id)
-
-
-def _range_of(header: str, size: int) -> tuple[int, int, int]:
-    """Start, end (not included) and status; a header that is no single range of bytes is as good as none."""
-    found = _RANGE.match(header.strip())
-    if found is None or found[0] == "bytes=-":
-        return 0, size, 200
-    first, last = found[1], found[2]
-    if first:
-        start, end = int(first), min(int(last) + 1, size) if last else size
-    else:
-        start, end = max(size - int(last), 0), size
-    return (start, end, 206) if start < end else (0, 0, 416)
+_OVERRIDES = {"HEAD": _head, "PATCH": _patch, "DELETE": _delete}
 
 
 router = Router("/", route_handlers=[
-    options_files, post_file, head_file, patch_file, delete_file, get_files, get_file,
+    options_files, post_file, head_file, patch_file, delete_file, override_file,
 ], exception_handlers={Refusal: on_tus_refusal}, tags=["files"])  # fmt: skip

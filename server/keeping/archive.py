@@ -23,7 +23,8 @@ from sync.transaction import fetch, is_postgres
 FORMAT = 1
 ROWS_AT_ONCE = 1000
 CHUNK_BYTES = 1024 * 1024
-FOLDERS = ("files", "uploads")
+FILES = "files"
+FOLDERS = (FILES, "uploads")
 Progress = Callable[[str, int], None]
 """Told a table's name and how many rows were just done."""
 DAMAGED = (

@@ -14,7 +14,19 @@ from typing import Any
 
 import msgspec
 
-from server.keeping.archive import FOLDERS, FORMAT, ROWS_AT_ONCE, UNWRITABLE, Manifest, Progress, refusing, table_names
+from server.files.store import key_of, store
+from server.files.upkeep.sweeping import stored_contents
+from server.keeping.archive import (
+    FILES,
+    FOLDERS,
+    FORMAT,
+    ROWS_AT_ONCE,
+    UNWRITABLE,
+    Manifest,
+    Progress,
+    refusing,
+    table_names,
+)
 from server.moment import now
 from server.refusals import refusal
 from server.settings import read_secret, settings
@@ -37,15 +49,16 @@ async def write_backup(path: Path, progress: Progress) -> Manifest:
             names = await table_names()
             rows = {name: await _write_table(folder / f"{name}.ndjson", name, progress) for name in names}
             migrations = [row["name"] for row in await fetch("SELECT name FROM migration ORDER BY name")]
+            contents = [] if store().is_in(settings.data_folder / FILES) else await stored_contents()
         manifest = Manifest(
             format=FORMAT, made_at=now(), made_on=engine().engine_type, migrations=migrations, rows=rows
         )
-        await asyncio.to_thread(_pack, folder, manifest)
+        await asyncio.to_thread(_pack, folder, manifest, contents)
         (folder / "packed").rename(path)
     return manifest
 
 
-def _pack(folder: Path, manifest: Manifest) -> None:
+def _pack(folder: Path, manifest: Manifest, contents: list[str]) -> None:
     with (folder / "packed").open("wb") as file:
         with tarfile.open(fileobj=file, mode="w:gz", compresslevel=3) as archive:
             _add_bytes(archive, "manifest.json", msgspec.json.encode(manifest))
@@ -54,6 +67,8 @@ def _pack(folder: Path, manifest: Manifest) -> None:
                 archive.add(folder / f"{name}.ndjson", f"tables/{name}.ndjson")
             for name in FOLDERS:
                 _add_folder(archive, name)
+            for sha256 in contents:
+                _add_content(archive, folder / "content", key_of(sha256))
         file.flush()
         os.fsync(file.fileno())
     (folder / "packed").chmod(0o600)
@@ -67,6 +82,13 @@ def _add_folder(archive: tarfile.TarFile, name: str) -> None:
                 with path.open("rb") as file:
                     entry = archive.gettarinfo(arcname=str(path.relative_to(settings.data_folder)), fileobj=file)
                     archive.addfile(entry, file)
+
+
+def _add_content(archive: tarfile.TarFile, copy: Path, key: str) -> None:
+    """From a store that is elsewhere. What the snapshot names stays there for a day, even when it is named no more."""
+    with suppress(FileNotFoundError):  # `qifang doctor` tells of it; the rest is worth keeping
+        store().copy_out_now(key, copy)
+        archive.add(copy, f"{FILES}/{key}")
 
 
 def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -10,8 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
+from obstore.exceptions import BaseError
 
 from server.audit.actions import find_break
+from server.files.store import key_of, store
+from server.files.upkeep import room
+from server.files.upkeep.sweeping import stored_contents
 from server.migrate import pending_migrations
 from server.moment import now
 from server.people.tables import Bureau
@@ -20,6 +24,9 @@ from sync.transaction import fetch, is_postgres
 
 PYTHON_LEAST = (3, 11)
 FREE_BYTES_MIN = 1024**3
+FILES_LOOKED_AT = 200
+FULL_SHARE = 0.9
+"""From this share of its space on, a bureau is warned."""
 CLOCK_SKEW_MAX = timedelta(seconds=10)
 
 
@@ -35,7 +42,7 @@ async def examine() -> list[Finding]:
         _python(), _data_folder(), _secret(), _disk(), await _database(), await _migrations(), await _clock(),
     ]  # fmt: skip
     if not await pending_migrations():
-        findings += [await _audit(), await _quarantine()]
+        findings += [await _audit(), await _quarantine(), await _files(), await _space()]
     rank = {"fail": 0, "warn": 1, "ok": 2}
     return sorted(findings, key=lambda finding: rank[finding.state])
 
@@ -125,3 +132,26 @@ async def _quarantine() -> Finding:
     if waiting:
         return Finding("quarantine", "warn", f"{waiting} operations wait for a supervisor: GET /v1/quarantine")
     return Finding("quarantine", "ok", "empty")
+
+
+async def _files() -> Finding:
+    """The newest contents, asked of the store they are kept in: a lost bucket or folder shows at once."""
+    newest = await stored_contents(FILES_LOOKED_AT)
+    try:
+        lost = [sha256 for sha256 in newest if await store().size(key_of(sha256)) is None]
+    except (BaseError, OSError) as error:
+        return Finding("files", "fail", f"the store does not answer: {error}; look at QIFANG_FILES and its settings")
+    if lost:
+        says = f"{len(lost)} of the newest {len(newest)} files are not in the store, {lost[0]} first; restore them"
+        return Finding("files", "fail", says)
+    return Finding("files", "ok", f"the newest {len(newest)} are in the store")
+
+
+async def _space() -> Finding:
+    limit = settings.file_bytes_per_bureau_max
+    for bureau in await Bureau.objects():
+        taken = await room.taken(bureau.id)
+        if taken > limit * FULL_SHARE:
+            says = f"{bureau.code}: {taken / 1024**3:.1f} of {limit / 1024**3:.1f} GiB; raise QIFANG_FILE_BYTES_PER_BUREAU_MAX"
+            return Finding("file space", "warn", says)
+    return Finding("file space", "ok", f"below {FULL_SHARE:.0%} of the limit in every bureau")

@@ -15,8 +15,10 @@ from uuid import UUID
 
 import msgspec
 
+from server.files.store import store
 from server.keeping.archive import (
     DAMAGED,
+    FILES,
     FOLDERS,
     ROWS_AT_ONCE,
     UNWRITABLE,
@@ -30,7 +32,7 @@ from server.migrate import done_migrations, migrate, migration_ids
 from server.refusals import refusal
 from server.settings import settings
 from sync.feed import rotate_epoch
-from sync.transaction import executemany, fetch, is_postgres, transaction
+from sync.transaction import execute, executemany, fetch, is_postgres, transaction
 
 
 async def restore_backup(path: Path, progress: Progress) -> Manifest:
@@ -48,9 +50,13 @@ async def restore_backup(path: Path, progress: Progress) -> Manifest:
             await asyncio.to_thread(_unpack_files, path, Path(aside))
             await migrate(until=manifest.migrations[-1])
             await _fill_tables(path, manifest, progress)
+            await _keep_elsewhere(Path(aside))
             for entry in Path(aside).iterdir():
                 _move_in(entry, data / entry.name)
     await migrate()
+    await execute(
+        "UPDATE uploaded_file SET thumbnail = ''"
+    )  # small pictures may not have come along: they are made again
     return manifest
 
 
@@ -75,6 +81,16 @@ def _unpack_files(path: Path, folder: Path) -> None:
             if entry.name.split("/")[0] in (*FOLDERS, "secret"):
                 archive.extract(entry, folder, filter="data")
     (folder / "secret").chmod(0o600)
+
+
+async def _keep_elsewhere(folder: Path) -> None:
+    """The files of the archive go to their store where that is not the folder beside the database."""
+    if store().is_in(settings.data_folder / FILES):
+        return
+    for path in sorted((folder / FILES).rglob("*")):
+        if path.is_file():
+            await store().keep(path, str(path.relative_to(folder / FILES)))
+    shutil.rmtree(folder / FILES, ignore_errors=True)
 
 
 def _move_in(entry: Path, place: Path) -> None:

@@ -113,6 +113,7 @@ async def amend_record(context: OperationContext, id: UUID, operation: UUID, arg
             campaign=record.campaign,
             slot=record.slot,
             visit=record.visit,
+            attachments=args.attachments,
             is_amendment=True,
         )
         touch(context.bureau, KIND, id)

@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta, Raw, Struct
 
 from server.door import once
-from server.files.actions import FileState, files_of
+from server.files.reading.actions import FileState, files_of
 from server.paging import LIMIT_DEFAULT, Page, check_limit, mark, read_mark
 from server.people.actor import Actor
 from server.records.actions import (

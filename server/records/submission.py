@@ -88,6 +88,7 @@ class SubmittedRecord(Struct, frozen=True, kw_only=True, dict=True):
     campaign: UUID | None = None
     slot: UUID | None = None
     visit: UUID | None = None
+    attachments: Sequence[Attachment] = ()
     is_amendment: bool = False
 
     @cached_property
@@ -218,6 +219,7 @@ def _accept(context: OperationContext, one: Incoming, judgement: Judgement, late
         campaign=args.campaign,
         slot=args.slot,
         visit=args.visit,
+        attachments=args.attachments,
     )
 
 

@@ -165,7 +165,7 @@ async def test_a_part_whose_checksum_does_not_fit_is_460_and_leaves_nothing(dong
 
 
 async def test_a_whole_file_that_does_not_fit_is_corrupt_and_begins_again(donghu):
-    from server.files.actions import files_of
+    from server.files.reading.actions import files_of
 
     record = str(new_id())
     path = await begin(donghu.zhou, record=record)
@@ -195,7 +195,7 @@ async def test_an_upload_whose_server_died_after_the_last_byte_is_finished_when_
 
 
 async def test_a_record_lists_its_files_also_those_that_never_came(donghu):
-    from server.files.actions import files_of
+    from server.files.reading.actions import files_of
 
     record, never = new_id(), new_id()
     stored, pending = await begin(donghu.zhou, record=str(record)), await begin(donghu.zhou, record=str(record))
@@ -335,7 +335,8 @@ async def test_an_upload_can_be_given_up_a_stored_file_cannot(donghu):
     assert (await donghu.zhou.client.head(path, headers=TUS)).status_code == 410
     stored = await begin(donghu.zhou)
     await send(donghu.zhou, stored, PHOTO)
-    assert (await donghu.zhou.client.delete(stored, headers=TUS)).status_code == 204
+    kept = await donghu.zhou.client.delete(stored, headers=TUS)
+    assert (kept.status_code, kept.json()["code"]) == (403, "file.kept")
     assert (await donghu.zhou.client.get(f"/v1{stored}")).content == PHOTO
 
 
@@ -361,7 +362,7 @@ async def test_a_range_of_a_file_can_be_read(donghu, asked, status, start, end):
 
 
 async def test_the_reference_phone_sends_its_photos_with_its_device_token(donghu):
-    from server.files.actions import files_of
+    from server.files.reading.actions import files_of
 
     record = new_id()
     device = await phone(donghu, donghu.zhou)

@@ -176,6 +176,7 @@ def header(form_id: str, title: Said, number: str, approval: str, purpose: Said,
         "qf::approved_by": "区统计局",
         "qf::approval_number": approval,
         "qf::valid_until": "2028-12-31",
+        "qf::photo_place": "remove",
     } | own
 
 
