@@ -14,6 +14,8 @@ from sync.devices import authenticate
 
 PASSWORD_CHANGE_PATHS = ("/v1/session",)
 """What a person with a one-time password may still reach."""
+PUSH_PATH = "/sync/v1/push"
+FILES_PATH = "/files"
 
 
 class Authentication(AbstractAuthenticationMiddleware):
@@ -28,6 +30,14 @@ class Authentication(AbstractAuthenticationMiddleware):
             if must_change and not connection.url.path.startswith(PASSWORD_CHANGE_PATHS):
                 raise refusal("password.change_required")
             return AuthenticationResult(user=actor, auth=None)
-        device = await authenticate(token)
-        actor = await load_actor(device.bureau, device.person, device.device)
+        device = await authenticate(token, salvage=_hands_in(connection))
+        actor = await load_actor(device.bureau, device.person, device.device, even_disabled=device.is_stopped)
         return AuthenticationResult(user=actor, auth=device)
+
+
+def _hands_in(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Does this request only bring something? A stopped phone may bring what it recorded while that is salvaged."""
+    path, method = connection.url.path, str(connection.scope.get("method", ""))
+    if path == PUSH_PATH:
+        return method == "POST"
+    return (path == FILES_PATH or path.startswith(f"{FILES_PATH}/")) and method in ("POST", "HEAD", "PATCH")

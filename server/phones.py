@@ -27,7 +27,7 @@ from sync.listener import Ended, Limits
 from sync.listening import Hub
 from sync.pull import hello, pull
 from sync.push import decode_push, push
-from sync.refusal import Refusal
+from sync.refusal import Refusal, device_revoked
 from sync.wire import (
     Change,
     DigestResponse,
@@ -73,10 +73,12 @@ read_with(PushRequest, decode_push)
 PhoneRequest = Request[Any, DeviceContext | None, Any]
 
 
-def phone_of(request: PhoneRequest) -> DeviceContext:
-    """Raises `device.required` for somebody signed in at a desk."""
+def phone_of(request: PhoneRequest, *, salvage: bool = False) -> DeviceContext:
+    """Raises `device.required` for somebody signed in at a desk, `device_revoked` for a phone whose work is only salvaged."""
     if request.auth is None:
         raise refusal("device.required")
+    if request.auth.is_stopped and not salvage:
+        raise device_revoked()
     return request.auth
 
 
@@ -100,7 +102,7 @@ async def post_enrol(request: Request[Any, Any, Any], data: JSONBody[EnrolReques
 
 @post("/push", status_code=200)
 async def post_push(request: PhoneRequest, data: JSONBody[PushRequest]) -> PushResponse:
-    return await push(phone_of(request), data)
+    return await push(phone_of(request, salvage=True), data)
 
 
 @post("/pull", status_code=200)

@@ -95,6 +95,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "person.exists": (409, "账号已存在:{login}", "This login is taken: {login}"),
     "role.unknown": (422, "没有这个角色:{role}。可选:{roles}", "No such role: {role}. Roles: {roles}"),
     "device.unknown": (404, "没有这台设备", "No such device"),
+    "device.salvage": (
+        422,
+        "保留期须为 0 至 {days_max} 天",
+        "Work can be salvaged for 0 to {days_max} days",
+    ),
     "enrol.too_often": (
         429,
         "错误的登记码过多,请 {retry_after} 秒后再试",

@@ -87,6 +87,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Memory one password check takes (argon2); more is slower for whoever guesses."""
     enrolment_hours: int = 72
     """How long an enrolment code for a phone can be used."""
+    salvage_days: int = 7
+    """For how many days a revoked phone may still hand in what it recorded, into quarantine, unless it is said otherwise."""
     wrong_codes_per_minute: int = 30
     """Wrong enrolment codes one address may send in a minute, in each process."""
     assignments_per_commissioner_max: int = 5

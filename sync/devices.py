@@ -8,6 +8,7 @@ import base64
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
@@ -27,6 +28,7 @@ CODE_VALID_FOR = timedelta(days=3)
 INCARNATION_CHARS_MAX = 200
 NAME_CHARS_MAX = 100
 FORKS_MAX = 20
+STOPS = "revoked_at, suspended_at, salvage_until"
 
 
 class DeviceContext(msgspec.Struct, frozen=True):
@@ -38,6 +40,8 @@ class DeviceContext(msgspec.Struct, frozen=True):
     incarnation: str
     last_pull_at: datetime | None = None
     have_n: int = 0
+    is_stopped: bool = False
+    """Revoked or suspended, and only heard because its work is still salvaged."""
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -52,6 +56,10 @@ class Device(msgspec.Struct, frozen=True):
     last_pull_at: datetime | None
     last_push_at: datetime | None
     revoked_at: datetime | None
+    suspended_at: datetime | None
+    """Its person may not sign in for the time being."""
+    salvage_until: datetime | None
+    """Until then a stopped device may hand in what it recorded."""
     clock_offset_seconds: int | None
     lost_until: datetime | None
     """Work the phone did until then was lost by a restore: neither the backup nor the phone has it."""
@@ -111,20 +119,31 @@ async def _add(
     )
 
 
-async def authenticate(token: str) -> DeviceContext:
-    """Who is asking; refuses an unknown token with 401 and a revoked device with 403."""
+async def authenticate(token: str, *, salvage: bool = False) -> DeviceContext:
+    """Who is asking; refuses an unknown token with 401 and a stopped device with 403. With `salvage` one whose work is still
+    salvaged passes, as `is_stopped`: only for requests that hand in and give nothing out."""
     found = await fetch(
-        "SELECT bureau, id, person, incarnation, last_pull_at, have_n, revoked_at FROM sync_device WHERE token_hash = $1",
+        f"SELECT bureau, id, person, incarnation, last_pull_at, have_n, {STOPS} FROM sync_device WHERE token_hash = $1",
         [hash_secret(token)],
     )
     if not found:
         raise refusal.token_unknown()
     row = found[0]
-    if row["revoked_at"] is not None:
+    is_stopped = stopped(row, now())
+    if is_stopped and not salvage:
         raise refusal.device_revoked()
     return DeviceContext(
-        row["bureau"], row["id"], row["person"], row["incarnation"], row["last_pull_at"], row["have_n"]
+        row["bureau"], row["id"], row["person"], row["incarnation"], row["last_pull_at"], row["have_n"], is_stopped
     )
+
+
+def stopped(row: Any, moment: datetime) -> bool:
+    """Is the device of these `STOPS` revoked or suspended? Refuses one whose work is not salvaged any more."""
+    if row["revoked_at"] is None and row["suspended_at"] is None:
+        return False
+    if row["salvage_until"] is None or row["salvage_until"] <= moment:
+        raise refusal.device_revoked()
+    return True
 
 
 async def fork(context: DeviceContext, incarnation: str) -> refusal.Refusal:
@@ -136,10 +155,10 @@ async def fork(context: DeviceContext, incarnation: str) -> refusal.Refusal:
     locking = " FOR UPDATE" if is_postgres() else ""
     async with transaction():
         parent = await fetch(
-            f"SELECT revoked_at FROM sync_device WHERE bureau = $1 AND id = $2{locking}",
+            f"SELECT {STOPS} FROM sync_device WHERE bureau = $1 AND id = $2{locking}",
             [context.bureau, context.device],
         )
-        if not parent or parent[0]["revoked_at"] is not None:
+        if not parent or stopped(parent[0], now()):
             return refusal.device_revoked()
         found = await fetch(
             "SELECT id FROM sync_device WHERE bureau = $1 AND person = $2 AND parent = $3",
@@ -166,18 +185,38 @@ async def fork(context: DeviceContext, incarnation: str) -> refusal.Refusal:
     )
 
 
-async def revoke_device(bureau: UUID, device: UUID) -> list[UUID]:
-    """Stop a device and every fork of it; returns the ids that were stopped now. Asked until none is left: a fork that was
-    being made meanwhile has been made once its parent could be written."""
-    stopped: list[UUID] = []
+async def revoke_device(bureau: UUID, device: UUID, *, salvage: timedelta = timedelta()) -> list[UUID]:
+    """Stop a device and every fork of it for good; returns the ids that were stopped now. For the time of `salvage` what they
+    recorded is still taken, into quarantine. Asked until none is left: a fork that was being made meanwhile has been made
+    once its parent could be written."""
+    revoked: list[UUID] = []
     async with transaction():
         while found := await _running_family(bureau, device):
             for id in found:
                 await execute(
-                    "UPDATE sync_device SET revoked_at = $3 WHERE bureau = $1 AND id = $2", [bureau, id, now()]
+                    "UPDATE sync_device SET revoked_at = $3, salvage_until = $4 WHERE bureau = $1 AND id = $2",
+                    [bureau, id, now(), now() + salvage],
                 )
-            stopped.extend(found)
-    return stopped
+            revoked.extend(found)
+    return revoked
+
+
+async def suspend_devices(bureau: UUID, person: UUID, *, salvage: timedelta = timedelta()) -> None:
+    """Stop all of a person's devices until `resume_devices`."""
+    await execute(
+        "UPDATE sync_device SET suspended_at = $3, salvage_until = $4"
+        " WHERE bureau = $1 AND person = $2 AND revoked_at IS NULL AND suspended_at IS NULL",
+        [bureau, person, now(), now() + salvage],
+    )
+
+
+async def resume_devices(bureau: UUID, person: UUID) -> None:
+    """Let a person's suspended devices go on where they were; those that were revoked stay revoked."""
+    await execute(
+        "UPDATE sync_device SET suspended_at = NULL, salvage_until = CASE WHEN revoked_at IS NULL THEN NULL"
+        " ELSE salvage_until END WHERE bureau = $1 AND person = $2 AND suspended_at IS NOT NULL",
+        [bureau, person],
+    )
 
 
 async def _running_family(bureau: UUID, device: UUID) -> list[UUID]:
@@ -194,9 +233,9 @@ async def _running_family(bureau: UUID, device: UUID) -> list[UUID]:
 
 
 async def running_devices(bureau: UUID, devices: set[UUID]) -> set[UUID]:
-    """Those of these devices that have not been revoked."""
+    """Those of these devices that have been neither revoked nor suspended."""
     found = await fetch(
-        f"SELECT id FROM sync_device WHERE bureau = $1 AND id {among(2)} AND revoked_at IS NULL",
+        f"SELECT id FROM sync_device WHERE bureau = $1 AND id {among(2)} AND revoked_at IS NULL AND suspended_at IS NULL",
         [bureau, ids(devices)],
     )
     return {row["id"] for row in found}
@@ -206,8 +245,8 @@ async def list_devices(bureau: UUID, person: UUID | None = None) -> list[Device]
     """The bureau's devices, or one person's, the newest first."""
     chosen = "" if person is None else " AND person = $2"
     found = await fetch(
-        "SELECT id, person, name, parent, have_n, enrolled_at, last_pull_at, last_push_at, revoked_at,"
-        f" clock_offset_seconds, lost_until FROM sync_device WHERE bureau = $1{chosen} ORDER BY enrolled_at DESC, id",
+        f"SELECT {', '.join(Device.__struct_fields__)} FROM sync_device WHERE bureau = $1{chosen}"
+        " ORDER BY enrolled_at DESC, id",
         [bureau] if person is None else [bureau, person],
     )
     return [Device(**{name: row[name] for name in Device.__struct_fields__}) for row in found]

@@ -14,7 +14,7 @@ from sync.bulk import among, as_json, rows
 from sync.bulk import ids as json_ids
 from sync.configuration import now
 from sync.decisions import release
-from sync.devices import DeviceContext, fork
+from sync.devices import STOPS, DeviceContext, fork, stopped
 from sync.effects import apply_together, lock_targets, understand
 from sync.envelope import Item, decode_push, read_items
 from sync.operations import Operation, OperationContext, Outcome, Registration, operation_of, quarantine
@@ -28,6 +28,11 @@ __all__ = ["decode_push", "push"]
 log = logging.getLogger("sync")
 ID_TAKEN = refusal.id_taken().code
 HELD = Outcome("held", "operation.held", None, "等待前一项操作", "Waits for an earlier operation")
+SALVAGED = quarantine(
+    "device.revoked",
+    "设备已停用, 内容已保留, 待审核",
+    "This device has been revoked; what it sent is kept for a decision",
+)
 REUSED = quarantine(ID_REUSED, "操作编号已用于另一内容", "This operation id was used for other content")
 
 
@@ -63,14 +68,15 @@ async def push(context: DeviceContext, request: PushRequest) -> PushResponse:
     received_at = now()
     items = read_items(request)
     try:
-        have_n = await retrying(lambda: Push(context, request, received_at).run(items))
+        have_n, is_salvage = await retrying(lambda: Push(context, request, received_at).run(items))
     except Forked:
         raise await fork(context, request.incarnation) from None
     except Exception as error:
         if is_busy(error):
             raise refusal.busy() from error
         raise
-    return PushResponse(results=[item.result for item in items if item.result], server_time=now(), have_n=have_n)
+    results = [item.result for item in items if item.result]
+    return PushResponse(results=results, server_time=now(), have_n=have_n, wipe_after=is_salvage)
 
 
 class Push:
@@ -88,6 +94,8 @@ class Push:
             clock_offset=None if request.clock is None else received_at - request.clock,
             last_pull_at=device.last_pull_at,
         )
+        self.is_salvage = False
+        """The device has been stopped: nothing is applied, everything new is kept, and each waits for a decision of its own."""
         self.again: set[UUID] = set()
         """Known operations whose first answer was `retry`."""
         self.doubled: list[tuple[Item, Item]] = []
@@ -97,8 +105,8 @@ class Push:
         self.awaited: set[UUID] = set()
         """Targets whose creation has not been applied."""
 
-    async def run(self, items: list[Item]) -> int:
-        """Give every item its result; returns the highest number the server has now."""
+    async def run(self, items: list[Item]) -> tuple[int, bool]:
+        """Give every item its result; returns the highest number the server has now, and whether this was salvage."""
         ordered = sorted(items, key=lambda item: item.head.n)
         async with transaction(brisk=True):
             have_n = await self._lock_device()
@@ -114,19 +122,18 @@ class Push:
             await self._note_device(last_n)
         for item, first in self.doubled:
             item.result = first.result
-        return last_n
+        return last_n, self.is_salvage
 
     async def _lock_device(self) -> int:
         """One push of a device at a time; the second waits here and then finds its operations known."""
         locking = " FOR UPDATE" if is_postgres() else ""
         found = await fetch(
-            f"SELECT have_n, revoked_at FROM sync_device WHERE bureau = $1 AND id = $2{locking}",
+            f"SELECT have_n, {STOPS} FROM sync_device WHERE bureau = $1 AND id = $2{locking}",
             [self.bureau, self.device.device],
         )
         if not found:
             raise refusal.token_unknown()
-        if found[0]["revoked_at"] is not None:
-            raise refusal.device_revoked()
+        self.is_salvage = stopped(found[0], self.context.received_at)
         return int(found[0]["have_n"])
 
     def _check_numbers(self, ordered: list[Item], have_n: int) -> int:
@@ -232,6 +239,8 @@ class Push:
     def _judge(self, item: Item) -> tuple[Registration, Operation[Any]] | Outcome:
         if item.wire is None or item.unfit is not None:
             return item.unfit or REUSED
+        if self.is_salvage:
+            return SALVAGED
         if (self.blocked and item.wire.prev in self.blocked) or (self.awaited and item.wire.target in self.awaited):
             return HELD
         return understand(item.wire)

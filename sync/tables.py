@@ -153,7 +153,11 @@ TABLES = [
     "CREATE INDEX sync_conflict_open ON sync_conflict (bureau, at) WHERE resolved_at IS NULL",
 ]
 
-COLUMNS = ["ALTER TABLE sync_device ADD COLUMN lost_until TIMESTAMPTZ"]
+COLUMNS = [
+    "ALTER TABLE sync_device ADD COLUMN lost_until TIMESTAMPTZ",
+    "ALTER TABLE sync_device ADD COLUMN suspended_at TIMESTAMPTZ",
+    "ALTER TABLE sync_device ADD COLUMN salvage_until TIMESTAMPTZ",
+]
 """Added since, each by a migration of its own."""
 
 

@@ -51,13 +51,20 @@ async def list_phones(actor: Actor) -> list[Device]:
     return await list_devices(actor.bureau)
 
 
-async def take_away(actor: Actor, device: UUID) -> int:
-    """Revokes a device with every fork of it; answers how many stopped. Its next request is told to wipe."""
+SALVAGE_DAYS_MAX = 90
+
+
+async def take_away(actor: Actor, device: UUID, salvage_days: int | None = None) -> int:
+    """Revokes a device with every fork of it; answers how many stopped. Its next pull is told to wipe. For so many days (0: a
+    thief has it) it may still hand in what it recorded, which waits in quarantine. Raises `device.unknown`, `device.salvage`."""
     actor.must("device.revoke")
+    days = settings.salvage_days if salvage_days is None else salvage_days
+    if not 0 <= days <= SALVAGE_DAYS_MAX:
+        raise refusal("device.salvage", days_max=SALVAGE_DAYS_MAX)
     async with transaction():
         if device not in {known.id for known in await list_devices(actor.bureau)}:
             raise refusal("device.unknown")
-        stopped = await revoke_device(actor.bureau, device)
+        stopped = await revoke_device(actor.bureau, device, salvage=timedelta(days=days))
         for one in stopped:
-            await record_event(actor, "device.revoke", "device", one, {})
+            await record_event(actor, "device.revoke", "device", one, {"salvage_days": days})
     return len(stopped)

@@ -9,6 +9,7 @@ import qrcode
 
 from server.console import bureau_option, console_actor, json_option, out, print_json, print_table, run
 from server.devices.actions import Enrolment, list_phones, offer_enrolment, take_away
+from server.moment import now
 from sync.devices import Device
 
 
@@ -67,13 +68,24 @@ def list_all(bureau: str, as_json: bool) -> None:
 
 def _remark(one: Device) -> str:
     lost = f"work lost until {one.lost_until:%Y-%m-%d %H:%M}" if one.lost_until else ""
-    return ", ".join(filter(None, ["revoked" if one.revoked_at else "", lost]))
+    return ", ".join(filter(None, [_state_of(one), lost]))
+
+
+def _state_of(one: Device) -> str:
+    if one.revoked_at is None and one.suspended_at is None:
+        return ""
+    state = "revoked" if one.revoked_at else "suspended"
+    salvaged = one.salvage_until is not None and one.salvage_until > now()
+    return f"{state}, salvage until {one.salvage_until:%Y-%m-%d}" if salvaged else state
 
 
 @device.command("revoke")
 @click.argument("device_id", type=click.UUID)
+@click.option(
+    "--salvage-days", type=int, help="Days in which it may still hand in its work, into quarantine; 0 if it was stolen."
+)
 @bureau_option
-def revoke(device_id: UUID, bureau: str) -> None:
+def revoke(device_id: UUID, salvage_days: int | None, bureau: str) -> None:
     """Take a lost phone's access away; it is told to wipe itself.
 
     \b
@@ -81,6 +93,6 @@ def revoke(device_id: UUID, bureau: str) -> None:
     """
 
     async def work() -> int:
-        return await take_away(await console_actor(bureau), device_id)
+        return await take_away(await console_actor(bureau), device_id, salvage_days)
 
     out.print(f"{run(work)} device(s) revoked")

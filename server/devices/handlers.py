@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, Router, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Struct
 
 from server.devices.actions import Enrolment, list_phones, offer_enrolment, take_away
@@ -33,8 +33,11 @@ async def list_all(request: Request[Any, Any, Any]) -> list[Device]:
 
 
 @post("/devices/{device:uuid}/revocation")
-async def create_revocation(request: Request[Any, Any, Any], device: FromPath[UUID]) -> Revoked:
-    return Revoked(await take_away(request.user, device))
+async def create_revocation(
+    request: Request[Any, Any, Any], device: FromPath[UUID], salvage_days: FromQuery[int | None] = None
+) -> Revoked:
+    """`salvage_days`: for how long the phone may still hand in what it recorded; 0 when a thief may have it."""
+    return Revoked(await take_away(request.user, device, salvage_days))
 
 
 router = Router("/v1", route_handlers=[create_enrolment, list_all, create_revocation], tags=["devices"])

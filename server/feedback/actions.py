@@ -12,7 +12,7 @@ from server.audit.actions import record_event
 from server.feedback.tables import Feedback
 from server.moment import now
 from server.paging import Page, check_limit, mark, read_mark
-from server.people.actions import load_actor
+from server.people.actions import actor_of
 from server.people.actor import Actor
 from server.refusals import refusal
 from sync.identity import new_id
@@ -74,7 +74,7 @@ def _out(row: Feedback) -> FeedbackOut:
 
 
 async def apply_send(context: OperationContext, one: Operation[NewFeedback]) -> Outcome:
-    actor = await load_actor(context.bureau, context.person, context.device)
+    actor = await actor_of(context)
     await send_feedback(actor, one.args, one.target)
     return applied()
 

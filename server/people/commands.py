@@ -13,6 +13,7 @@ from server.people.actions import (
     add_person,
     add_unit,
     disable_person,
+    enable_person,
     found_bureau,
     reset_password,
 )
@@ -151,6 +152,22 @@ def person_disable(login: str, bureau: str) -> None:
         return await disable_person(await console_actor(bureau), login)
 
     out.print(f"{run(work).name} can no longer sign in")
+
+
+@person.command("enable")
+@click.argument("login")
+@bureau_option
+def person_enable(login: str, bureau: str) -> None:
+    """Somebody is back: their password works again, and so do their phones with all that they have not sent.
+
+    \b
+    Example: qifang person enable zhou
+    """
+
+    async def work() -> Person:
+        return await enable_person(await console_actor(bureau), login)
+
+    out.print(f"{run(work).name} may sign in again")
 
 
 @person.command("list")

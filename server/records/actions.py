@@ -11,7 +11,7 @@ from msgspec import Meta, Raw, Struct
 
 from server.audit.actions import record_event
 from server.moment import now
-from server.people.actions import load_actor
+from server.people.actions import actor_of
 from server.people.actor import SYSTEM, Actor, system_of
 from server.records.judging import Judgement, judge
 from server.records.submission import (
@@ -208,7 +208,7 @@ def named_files(version: RecordVersion) -> list[UUID]:
 async def _must(context: OperationContext, permission: str) -> None:
     """By the roles in force now, not those of the day it was done; the product itself and a supervisor's word need none."""
     if context.person != SYSTEM and context.accepted_by is None:
-        (await load_actor(context.bureau, context.person, context.device)).must(permission)
+        (await actor_of(context)).must(permission)
 
 
 async def _find_own(context: OperationContext, id: UUID) -> Record:

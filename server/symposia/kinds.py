@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from server.people.actions import load_actor
+from server.people.actions import actor_of
 from server.symposia.actions import KIND, scope_of
 from server.symposia.attendance.actions import KIND as ATTENDANCE_KIND
 from server.symposia.attendance.actions import sign_in
@@ -75,7 +75,7 @@ async def attendance_scopes(bureau: UUID, rows: list[UUID]) -> dict[UUID, set[st
 
 
 async def apply_sign_in(context: OperationContext, signed: Operation[SignIn]) -> Outcome | None:
-    actor = await load_actor(context.bureau, context.person, context.device)
+    actor = await actor_of(context)
     signed_at = min(context.corrected(signed.at), context.received_at)
     await sign_in(actor, signed.target, signed.args.symposium, signed.args, signed_at)
     return None

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from server.people.actions import load_actor
+from server.people.actions import actor_of
 from server.tasks.actions import KIND, finish_task
 from server.tasks.tables import CANCELLED, NO_DAY
 from sync.bulk import among, ids
@@ -42,7 +42,7 @@ async def scopes(bureau: UUID, tasks: list[UUID]) -> dict[UUID, set[str]]:
 
 
 async def apply_done(context: OperationContext, done: Operation[TaskDone]) -> Outcome | None:
-    actor = await load_actor(context.bureau, context.person, context.device)
+    actor = await actor_of(context)
     await finish_task(actor, done.target, done.args.note)
     return None
 

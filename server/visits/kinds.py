@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from server.enterprises.actions import enterprise_scope
-from server.people.actions import load_actor
+from server.people.actions import actor_of
 from server.people.actor import Actor
 from server.visits.actions import KIND, Finish, VisitPlan, cancel_visit, finish_visit, plan_visit
 from sync.bulk import among, ids
@@ -64,7 +64,7 @@ async def _companions(visits: list[UUID]) -> dict[UUID, list[UUID]]:
 
 
 async def _actor_of(context: OperationContext) -> Actor:
-    return await load_actor(context.bureau, context.person, context.device)
+    return await actor_of(context)
 
 
 async def apply_plan(context: OperationContext, plan: Operation[VisitPlan]) -> Outcome | None:

@@ -15,7 +15,7 @@ from server.issues.states import VERBS, Verb
 from server.issues.steps.joining import follow_merges
 from server.issues.steps.opening import KIND
 from server.issues.steps.step import Occurred
-from server.people.actions import load_actor
+from server.people.actions import actor_of
 from server.people.actor import Actor
 from sync.operations import Operation, OperationContext, Outcome, applied, operation, quarantine
 from sync.refusal import Refusal
@@ -37,7 +37,7 @@ def occurred(context: OperationContext, one: Operation[Any], verb: str) -> Occur
 
 async def target_of(context: OperationContext, one: Operation[Any]) -> tuple[Actor, UUID]:
     """Who acts, and on what: an issue that was merged meanwhile stands for the one that goes on."""
-    actor = await load_actor(context.bureau, context.person, context.device)
+    actor = await actor_of(context)
     issue = await reach_issue(actor, one.target)
     return actor, (await follow_merges(context.bureau, issue)).id
 
