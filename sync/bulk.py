@@ -83,3 +83,9 @@ def ids(items: Iterable[UUID]) -> Any:
 def texts(items: Iterable[str]) -> Any:
     """The argument of `among` for texts."""
     return list(items) if is_postgres() else as_json(items)
+
+
+def locked(query: Any) -> Any:
+    """The Piccolo query, holding the rows it finds until the commit: what is saved whole was true when it was read.
+    SQLite has one writer anyway, and says so loudly when asked to lock rows."""
+    return query.lock_rows() if is_postgres() else query

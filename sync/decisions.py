@@ -18,7 +18,7 @@ from sync.feed import touch
 from sync.operations import OperationContext, Outcome
 from sync.quarantine import COLUMNS, ID_REUSED, LIST_MAX, Kept, kept_from, locking, missing_or_open
 from sync.results import result_of, store_results
-from sync.transaction import execute, fetch, transaction
+from sync.transaction import execute, fetch, retrying, transaction
 from sync.wire import WireOperation, operation_decoder
 
 HELD_AT_MOST = timedelta(days=5)
@@ -27,6 +27,10 @@ HELD_AT_MOST = timedelta(days=5)
 async def accept(bureau: UUID, id: UUID, *, by: UUID, note: str = "") -> Outcome:
     """Apply the kept operation on a supervisor's word. If it still cannot be applied, its refusal is raised and
     nothing changes."""
+    return await retrying(lambda: _accept(bureau, id, by, note))
+
+
+async def _accept(bureau: UUID, id: UUID, by: UUID, note: str) -> Outcome:
     async with transaction():
         kept = await _lock(bureau, id)
         accepted = uuid5(kept.id, "accept")
@@ -53,6 +57,10 @@ async def accept(bureau: UUID, id: UUID, *, by: UUID, note: str = "") -> Outcome
 
 async def return_to_author(bureau: UUID, id: UUID, *, by: UUID, note: str) -> None:
     """Give the operation back with a reason, and with it whatever was held behind it."""
+    await retrying(lambda: _return(bureau, id, by, note))
+
+
+async def _return(bureau: UUID, id: UUID, by: UUID, note: str) -> None:
     async with transaction():
         kept = await _lock(bureau, id)
         await _decide(bureau, kept, "returned", by, note)
@@ -161,6 +169,10 @@ async def is_blocked(bureau: UUID, kept: Kept) -> bool:
 async def release_overdue(bureau: UUID) -> int:
     """Apply what has been held for five days without its predecessor ever arriving: on the current state, marked. Before
     that, what waits for nothing any more because its handler had asked for another try. Returns how many were overdue."""
+    return await retrying(lambda: _release_overdue(bureau))
+
+
+async def _release_overdue(bureau: UUID) -> int:
     async with transaction():
         await _try_again(bureau)
         found = await fetch(

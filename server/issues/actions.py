@@ -22,7 +22,8 @@ from server.moment import now
 from server.people.actor import Actor
 from server.refusals import refusal
 from server.reports.tables import Report
-from server.worktime.actions import Day, change_days
+from server.worktime.actions import Day, change_days, keep_calendar
+from sync.bulk import locked
 from sync.feed import touch
 from sync.identity import new_id
 from sync.transaction import fetch, is_postgres, transaction
@@ -51,6 +52,7 @@ async def move_issue(
     rule = VERBS[verb]
     actor.must(rule.permission)
     async with transaction():
+        await keep_calendar(actor.bureau)
         issue = await hold_issue(actor, named)
         await _must_be_theirs(actor, issue, rule)
         moment = now()
@@ -159,7 +161,7 @@ async def change_calendar(actor: Actor, days: list[Day]) -> int:
     change that would put a date into the past is refused whole: `calendar.past_breach`. Closed issues keep their dates."""
     actor.must("routing.write")
     async with transaction():
-        version = await change_days(actor, days)
+        version = await change_days(actor, days)  # from here on everybody who dates an issue waits
         moved, last = 0, UUID(int=0)
         while rows := await _open_after(actor.bureau, last):
             for issue in rows:
@@ -170,9 +172,9 @@ async def change_calendar(actor: Actor, days: list[Day]) -> int:
 
 async def _open_after(bureau: UUID, last: UUID) -> list[Issue]:
     """Held until the commit, so that no verb is undone by writing the row back."""
-    rows = Issue.objects().lock_rows() if is_postgres() else Issue.objects()
     return (
-        await rows.where(Issue.bureau == bureau, Issue.closed_at.is_null(), Issue.id > last)
+        await locked(Issue.objects())
+        .where(Issue.bureau == bureau, Issue.closed_at.is_null(), Issue.id > last)
         .order_by(Issue.id)
         .limit(CHUNK)
     )

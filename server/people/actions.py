@@ -22,7 +22,7 @@ from sync.feed import touch
 from sync.identity import new_id
 from sync.operations import OperationContext
 from sync.scopes import grant
-from sync.transaction import fetch, transaction
+from sync.transaction import fetch, is_postgres, transaction
 
 Code = Annotated[str, Meta(pattern=r"^[\w.-]{1,64}\Z")]
 """Of a unit. No slash: codes make up the path by which reach is measured."""
@@ -77,6 +77,12 @@ async def found_bureau(code: str, name: str, region: str = "") -> Actor:
         actor = system_of(bureau.id)
         await record_event(actor, "bureau.found", "bureau", bureau.id, {"code": code})
     return actor
+
+
+async def hold_bureau(bureau: UUID) -> None:
+    """Until the commit: editions of a bureau's rules are made one after the other."""
+    if is_postgres():
+        await fetch("SELECT id FROM bureau WHERE id = $1 FOR UPDATE", [bureau])
 
 
 async def find_bureau(code: str = "") -> Bureau:

@@ -14,7 +14,7 @@ from server.people.actor import Actor
 from server.people.tables import Bureau
 from sync import decisions, quarantine, results
 from sync.patches import ConflictBody, open_conflicts
-from sync.transaction import transaction
+from sync.transaction import retrying, transaction
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -48,17 +48,25 @@ async def list_waiting(actor: Actor) -> list[Waiting]:
 async def accept(actor: Actor, id: UUID, note: str) -> str:
     """Applies the operation on this person's word; answers what became of it."""
     actor.must("quarantine.judge")
-    async with transaction():
-        outcome = await decisions.accept(actor.bureau, id, by=actor.person, note=note)
-        await record_event(actor, "quarantine.accept", "operation", id, {"status": outcome.status})
-    return outcome.status
+
+    async def work() -> str:
+        async with transaction():
+            outcome = await decisions.accept(actor.bureau, id, by=actor.person, note=note)
+            await record_event(actor, "quarantine.accept", "operation", id, {"status": outcome.status})
+        return outcome.status
+
+    return await retrying(work)
 
 
 async def return_to_author(actor: Actor, id: UUID, note: str) -> None:
     actor.must("quarantine.judge")
-    async with transaction():
-        await decisions.return_to_author(actor.bureau, id, by=actor.person, note=note)
-        await record_event(actor, "quarantine.return", "operation", id, {})
+
+    async def work() -> None:
+        async with transaction():
+            await decisions.return_to_author(actor.bureau, id, by=actor.person, note=note)
+            await record_event(actor, "quarantine.return", "operation", id, {})
+
+    await retrying(work)
 
 
 async def list_conflicts(actor: Actor) -> list[OpenConflict]:

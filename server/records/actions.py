@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -31,12 +31,12 @@ from server.records.submission import (
 )
 from server.records.tables import AMENDED, APPROVED, RECEIVED, RETURNED, STATES, WITHDRAWN, Record, RecordVersion
 from server.refusals import refusal
-from sync.bulk import insert
+from sync.bulk import insert, locked
 from sync.feed import touch, touch_many
 from sync.operations import OperationContext
 from sync.refusal import Refusal
 from sync.scopes import scopes_of
-from sync.transaction import is_postgres, transaction
+from sync.transaction import transaction
 
 OPEN = (RECEIVED, RETURNED, AMENDED)
 """States in which the author may still change or withdraw a record."""
@@ -171,7 +171,7 @@ async def _review(actor: Actor, id: UUID, state: str, reason: str) -> None:
     actor.must("record.review")
     async with transaction():
         await find_record(actor, id)
-        record = await _locked().get((Record.bureau == actor.bureau) & (Record.id == id))
+        record = await locked(Record.objects()).get((Record.bureau == actor.bureau) & (Record.id == id))
         if record.state not in (RECEIVED, AMENDED):
             raise refusal("record.not_reviewable", state=record.state, state_zh=STATES[record.state])
         await Record.update(
@@ -213,7 +213,7 @@ async def _must(context: OperationContext, permission: str) -> None:
 
 async def _find_own(context: OperationContext, id: UUID) -> Record:
     """The author's own record, or one about an enterprise now in this person's care (a handover takes the records along)."""
-    record = await _locked().get((Record.bureau == context.bureau) & (Record.id == id))
+    record = await locked(Record.objects()).get((Record.bureau == context.bureau) & (Record.id == id))
     if record is None:
         raise refusal("record.unknown")
     if record.person != context.person and context.person != SYSTEM and context.accepted_by is None:
@@ -221,11 +221,6 @@ async def _find_own(context: OperationContext, id: UUID) -> Record:
         if f"enterprise:{record.enterprise}" not in scopes:
             raise refusal("record.unknown")
     return record
-
-
-def _locked() -> Any:
-    """SQLite has one writer anyway, and says so loudly when asked to lock rows."""
-    return Record.objects().lock_rows() if is_postgres() else Record.objects()
 
 
 def _must_be_open(record: Record) -> None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from server.audit.actions import record_event
 from server.moment import now, today
+from server.people.actions import hold_bureau
 from server.people.actor import Actor
 from server.people.tables import Unit
 from server.refusals import refusal
@@ -103,6 +104,7 @@ async def replace_rules(actor: Actor, rules: list[Rule], *, starts_on: date | No
     if not 0 < len(rules) <= RULES_MAX:
         raise refusal("routing.rules", limit=RULES_MAX)
     async with transaction():
+        await hold_bureau(actor.bureau)
         units = {row["code"] for row in await Unit.select(Unit.code).where(Unit.bureau == actor.bureau)}
         named = {unit for rule in rules for unit in (rule.lead, *rule.co) if unit}
         if named - units:

@@ -14,7 +14,7 @@ from server.moment import now
 from server.people.actor import Actor
 from server.people.tables import Person
 from server.refusals import refusal
-from server.symposia.attendance.reach import find_symposium, known_enterprise
+from server.symposia.attendance.reach import hold_symposium, known_enterprise
 from server.symposia.tables import CLOSED, SYMPOSIUM_KINDS, Symposium, SymposiumHelper, SymposiumInvitation
 from sync.identity import named_id, new_id
 from sync.scopes import grant, revoke
@@ -86,7 +86,7 @@ async def invite(actor: Actor, symposium: UUID, enterprises: list[UUID]) -> int:
     """How many are invited now; inviting twice is once."""
     actor.must("symposium.record")
     async with transaction():
-        row = await find_symposium(actor, symposium)
+        row = await hold_symposium(actor, symposium)
         await _invite(actor, row, enterprises)
         sync.feed.touch(actor.bureau, KIND, row.id)
         await record_event(actor, "symposium.invite", KIND, row.id, {"enterprises": len(enterprises)})
@@ -97,7 +97,7 @@ async def add_helpers(actor: Actor, symposium: UUID, persons: list[UUID]) -> int
     """Their phones get the meeting and its sign-in. Raises `symposium.closed`."""
     actor.must("symposium.record")
     async with transaction():
-        row = await find_symposium(actor, symposium)
+        row = await hold_symposium(actor, symposium)
         if row.state == CLOSED:
             raise refusal("symposium.closed")
         await _help(actor, row, persons)
@@ -110,7 +110,7 @@ async def close_symposium(actor: Actor, symposium: UUID) -> Symposium:
     """The names and phone numbers leave the helpers' phones; what those still hold unsent is taken in all the same."""
     actor.must("symposium.record")
     async with transaction():
-        row = await find_symposium(actor, symposium)
+        row = await hold_symposium(actor, symposium)
         if row.state != CLOSED:
             await end(row)
             await record_event(actor, "symposium.close", KIND, row.id, {})

@@ -23,6 +23,7 @@ from server.symposia.attendance.actions import ATTENDANCE_MAX, write
 from server.symposia.attendance.actions import KIND as ATTENDANCE_KIND
 from server.symposia.attendance.signatures import FORM_ID, Entry, match, recorded_rows
 from server.symposia.tables import CLOSED, SYMPOSIUM_KINDS, Attendance, Symposium, SymposiumHelper, SymposiumInvitation
+from sync.bulk import locked
 from sync.identity import named_id
 from sync.scopes import grant
 from sync.transaction import transaction
@@ -40,7 +41,9 @@ async def follow_symposium_records(system: Actor, records: list[SubmittedRecord]
 
 async def follow_withdrawal(system: Actor, record: UUID) -> None:
     """Follower of records taken back: the meeting waits for its minutes again; what only they told of the sign-in goes."""
-    symposium = await Symposium.objects().get((Symposium.bureau == system.bureau) & (Symposium.record == record))
+    symposium = await locked(Symposium.objects()).get(
+        (Symposium.bureau == system.bureau) & (Symposium.record == record)
+    )
     if symposium is not None:
         symposium.record = None
         await symposium.save()
@@ -114,9 +117,9 @@ async def _symposium_of(system: Actor, record: SubmittedRecord) -> Symposium:
     """The one this record already closed; else the one it names as its visit, if its author records or helps there;
     else a new one, made from the answers."""
     own = Symposium.bureau == system.bureau
-    known = await Symposium.objects().get(own & (Symposium.record == record.id))
+    known = await locked(Symposium.objects()).get(own & (Symposium.record == record.id))
     if known is None and record.visit is not None:
-        known = await Symposium.objects().get(own & (Symposium.id == record.visit) & Symposium.record.is_null())
+        known = await locked(Symposium.objects()).get(own & (Symposium.id == record.visit) & Symposium.record.is_null())
         if known is not None and not await _works_at(known, record.person):
             known = None
     if known is not None:

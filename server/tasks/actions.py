@@ -13,7 +13,7 @@ from server.records.submission import SubmittedRecord
 from server.refusals import refusal
 from server.tasks.promises import FORM_ID, Promise, promises_in
 from server.tasks.tables import CANCELLED, DONE, OPEN, Task
-from sync.bulk import insert
+from sync.bulk import insert, locked
 from sync.transaction import transaction
 
 KIND = "task"
@@ -23,8 +23,8 @@ _COLUMNS = (
 )
 
 
-async def _find_task(actor: Actor, task: UUID) -> Task:
-    found: Task | None = await Task.visible_to(actor).get(Task.id == task)
+async def _hold_task(actor: Actor, task: UUID) -> Task:
+    found: Task | None = await locked(Task.visible_to(actor)).get(Task.id == task)
     if found is None:
         raise refusal("task.unknown")
     return found
@@ -34,7 +34,7 @@ async def finish_task(actor: Actor, task: UUID, note: str = "") -> Task:
     """Done once is done: saying it again changes nothing. A promise taken back meanwhile may still have been kept."""
     actor.must("task.do")
     async with transaction():
-        found = await _find_task(actor, task)
+        found = await _hold_task(actor, task)
         if found.state == DONE:
             return found
         found.state, found.note, found.done_at, found.done_by = DONE, note, now(), actor.person
@@ -80,7 +80,8 @@ async def keep_promises(
     """Makes the tasks of one record what it now says: new ones open, changed ones follow, those no longer in it are
     cancelled. What was done stays done. Runs inside the transaction that stores the record."""
     async with transaction():
-        known = {task.id: task for task in await Task.objects().where(Task.bureau == bureau, Task.record == record)}
+        rows = await locked(Task.objects()).where(Task.bureau == bureau, Task.record == record).order_by(Task.id)
+        known = {task.id: task for task in rows}
         for promise in promises:
             task = known.pop(promise.id, None)
             if task is None:

@@ -18,6 +18,7 @@ from server.refusals import refusal
 from server.settings import settings
 from server.visits.calendar.guard import DISTURBING, Neighbour, VisitWarning, near, warn
 from server.visits.tables import CANCELLED, CHANNELS, DONE, PLANNED, Visit, VisitCompanion
+from sync.bulk import locked
 from sync.identity import named_id
 from sync.transaction import fetch, transaction
 
@@ -49,10 +50,8 @@ async def plan_visit(actor: Actor, visit: UUID, plan: VisitPlan) -> list[VisitWa
     async with transaction():
         enterprise = await reach_enterprise(actor, plan.enterprise)
         await _check_persons(actor, plan.companions)
-        row = await Visit.objects().get(Visit.id == visit)
-        if row is None:
-            row = Visit(id=visit, bureau=actor.bureau, person=actor.person, created_at=now())
-        elif row.bureau != actor.bureau or row.person != actor.person:
+        row = await _begin(actor, visit, enterprise.id, plan)
+        if row.bureau != actor.bureau or row.person != actor.person:
             raise refusal("visit.id_taken")
         elif row.state != PLANNED:
             return []
@@ -70,7 +69,7 @@ async def finish_visit(actor: Actor, visit: UUID, finish: Finish) -> Visit:
     """It took place. A visit cancelled meanwhile at another desk took place all the same; one already done stays as it is."""
     actor.must("visit.plan")
     async with transaction():
-        row = await _find_own(actor, visit)
+        row = await _hold_own(actor, visit)
         if row.state == DONE:
             return row
         if finish.channel:
@@ -87,7 +86,7 @@ async def cancel_visit(actor: Actor, visit: UUID, reason: str) -> Visit:
     """Raises `visit.done` for one that took place."""
     actor.must("visit.plan")
     async with transaction():
-        row = await _find_own(actor, visit)
+        row = await _hold_own(actor, visit)
         if row.state == DONE:
             raise refusal("visit.done")
         if row.state == CANCELLED:
@@ -96,6 +95,17 @@ async def cancel_visit(actor: Actor, visit: UUID, reason: str) -> Visit:
         await row.save()
         sync.feed.touch(actor.bureau, KIND, row.id)
         await record_event(actor, "visit.cancel", KIND, row.id, {})
+    return row
+
+
+async def _begin(actor: Actor, visit: UUID, enterprise: UUID, plan: VisitPlan) -> Visit:
+    """The visit of this id, held until the commit; a new one of the actor's when there was none."""
+    fresh = Visit(
+        id=visit, bureau=actor.bureau, enterprise=enterprise, person=actor.person, day=plan.day, channel=plan.channel,
+        created_at=now(), updated_at=now(),
+    )  # fmt: skip
+    await Visit.insert(fresh).on_conflict(target=Visit.id, action="DO NOTHING")
+    row: Visit = await locked(Visit.objects()).get(Visit.id == visit)
     return row
 
 
@@ -159,9 +169,9 @@ async def _check_persons(actor: Actor, persons: list[UUID]) -> None:
         raise refusal("person.unknown")
 
 
-async def _find_own(actor: Actor, visit: UUID) -> Visit:
-    """One's own visits and those one goes along to; everybody reads the calendar, nobody changes another's plan."""
-    row: Visit | None = await Visit.visible_to(actor).get(Visit.id == visit)
+async def _hold_own(actor: Actor, visit: UUID) -> Visit:
+    """Held until the commit: one's own visits and those one goes along to; everybody reads the calendar, nobody changes another's plan."""
+    row: Visit | None = await locked(Visit.visible_to(actor)).get(Visit.id == visit)
     if row is not None and (row.person == actor.person or actor.is_system):
         return row
     along = VisitCompanion.exists().where(VisitCompanion.visit == visit, VisitCompanion.person == actor.person)

@@ -19,6 +19,7 @@ from server.records.submission import SubmittedRecord
 from server.settings import settings
 from server.visits.actions import KIND
 from server.visits.tables import CANCELLED, CHANNELS, DONE, PLANNED, Visit
+from sync.bulk import locked
 from sync.identity import kin_id, named_id
 from sync.transaction import executemany, transaction
 
@@ -61,7 +62,7 @@ async def follow_visit_records(system: Actor, records: list[SubmittedRecord]) ->
 
 async def follow_withdrawal(system: Actor, record: UUID) -> None:
     """Follower of records taken back: the visit is planned again, or, if only the record spoke of it, did not take place."""
-    visit = await Visit.objects().get((Visit.bureau == system.bureau) & (Visit.record == record))
+    visit = await locked(Visit.objects()).get((Visit.bureau == system.bureau) & (Visit.record == record))
     if visit is not None:
         nobody_planned = visit.id == kin_id(record, "visit")
         visit.state, visit.reason = (CANCELLED, WITHDRAWN) if nobody_planned else (PLANNED, "")
@@ -78,13 +79,18 @@ async def follow_enterprise_merge(system: Actor, old: UUID, into: UUID) -> None:
 
 
 async def _candidates(bureau: UUID, records: list[SubmittedRecord]) -> list[Visit]:
-    """Visits to these enterprises that a record of the batch finished before, or names, or that are still planned."""
+    """Visits to these enterprises that a record of the batch finished before, or names, or that are still planned; held until the
+    commit."""
     named = [record.visit for record in records if record.visit is not None]
-    found: list[Visit] = await Visit.objects().where(
-        Visit.bureau == bureau,
-        Visit.enterprise.is_in(list({record.enterprise for record in records})),
-        Visit.record.is_in([record.id for record in records])
-        | ((Visit.state == PLANNED) | Visit.id.is_in([*named, bureau])) & Visit.record.is_null(),
+    found: list[Visit] = (
+        await locked(Visit.objects())
+        .where(
+            Visit.bureau == bureau,
+            Visit.enterprise.is_in(list({record.enterprise for record in records})),
+            Visit.record.is_in([record.id for record in records])
+            | ((Visit.state == PLANNED) | Visit.id.is_in([*named, bureau])) & Visit.record.is_null(),
+        )
+        .order_by(Visit.id)
     )
     return found
 

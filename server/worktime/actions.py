@@ -12,12 +12,13 @@ from msgspec import Struct
 
 from server.audit.actions import record_event
 from server.moment import now
+from server.people.actions import hold_bureau
 from server.people.actor import Actor
 from server.refusals import refusal
 from server.worktime.calendar import REACH_YEARS, YEAR_FIRST, WorkCalendar, days_between
 from server.worktime.tables import CalendarDay
 from sync.identity import named_id
-from sync.transaction import transaction
+from sync.transaction import fetch, is_postgres, transaction
 
 SEED = Path(__file__).parent / "seed" / "calendar.csv"
 SEED_VERSION = "2026"
@@ -77,6 +78,12 @@ async def calendar_of(bureau: UUID) -> WorkCalendar:
     return _overlaid(tuple(Day(day=row.day, is_working=row.is_working, status=row.status) for row in rows), version)
 
 
+async def keep_calendar(bureau: UUID) -> None:
+    """The calendar stays as it is until the commit: no date is counted by one that is being replaced."""
+    if is_postgres():
+        await fetch("SELECT id FROM bureau WHERE id = $1 FOR KEY SHARE", [bureau])
+
+
 async def list_days(actor: Actor, first: date, last: date) -> list[DayOut]:
     """Every day of a stretch (`calendar.range` for one that is backwards or too long), worked or not."""
     actor.must("form.read")
@@ -107,6 +114,7 @@ async def change_days(actor: Actor, days: list[Day]) -> str:
     if not days or len(days) > DAYS_MAX or any(day.status not in (OFFICIAL, PROVISIONAL) for day in days):
         raise refusal("calendar.days", limit=DAYS_MAX)
     async with transaction():
+        await hold_bureau(actor.bureau)
         rows = await CalendarDay.objects().where(CalendarDay.bureau == actor.bureau)
         version = max((row.version for row in rows), default=0) + 1
         ids = {named_id("calendar_day", actor.bureau, day.day): day for day in days}

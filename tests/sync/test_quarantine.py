@@ -1,6 +1,7 @@
 """Rules 6 and 9 where it gets entangled: what waits for whom, who decides, and that nothing waits for ever."""
 
 import asyncio
+import contextvars
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,7 +17,7 @@ from sync.operations import Operation, OperationContext, Outcome, operation, ret
 from sync.phone import Phone
 from sync.push import decode_push, push
 from sync.quarantine import list_quarantine
-from sync.transaction import fetch, is_postgres
+from sync.transaction import execute, fetch, is_postgres, transaction
 
 pytestmark = pytest.mark.anyio
 
@@ -164,3 +165,34 @@ async def test_rule_9_two_who_release_the_same_operation_apply_it_once(town, mon
         await asyncio.gather(li.push(), release_overdue(town.bureau), release_overdue(town.bureau))
     body = (await town.notes())["shared"]
     assert sorted(body.count(f"after {turn}]") for turn in range(6)) == [1] * 6
+
+
+async def test_rule_6_a_decision_and_a_writer_that_wait_for_each_other_are_one_after_the_other(town):
+    """The database gives up the one that began to wait first, which is the decision; it is made again."""
+    if not is_postgres():
+        pytest.skip("SQLite has one writer, so two never wait crosswise")
+    li = await town.phone()
+    target = note(li, "kept", topic="closed")
+    assert await statuses(li) == ["rejected"]
+    waiting = await kept_id(town.bureau, "kept")
+
+    class Regretted(Exception):
+        pass
+
+    outside = contextvars.copy_context()
+    with pytest.raises(Regretted):
+        async with transaction():
+            await execute(
+                "INSERT INTO toy_note (bureau, id, topic, title, body) VALUES ($1, $2, 'a', 'other', '')",
+                [town.bureau, target],
+            )
+            deciding = asyncio.create_task(accept(town.bureau, waiting, by=ZHAO), context=outside)
+            while not await fetch(
+                "SELECT 1 FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_locks"
+                " WHERE relation = 'toy_note'::regclass AND pid <> pg_backend_pid())"
+            ):
+                await asyncio.sleep(0)
+            await fetch("SELECT id FROM sync_quarantine WHERE id = $1 FOR UPDATE", [waiting])
+            raise Regretted
+    assert (await deciding).status == "applied"
+    assert await town.notes() == {"kept": ""}

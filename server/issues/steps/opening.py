@@ -17,7 +17,7 @@ from server.issues.tables import NEVER
 from server.people.actor import Actor
 from server.reports.filed import FiledReport
 from server.settings import settings
-from server.worktime.actions import calendar_of
+from server.worktime.actions import calendar_of, keep_calendar
 from sync.bulk import among, ids, insert
 from sync.feed import touch_new
 from sync.identity import kin_id, new_id
@@ -65,6 +65,7 @@ async def follow_reports(actor: Actor, reports: list[FiledReport]) -> None:
 
 
 async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
+    await keep_calendar(actor.bureau)
     calendar = await calendar_of(actor.bureau)
     policy = policy_named(ORDINARY)
     numbers = await take_numbers(actor.bureau, len(fresh))

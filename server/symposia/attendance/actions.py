@@ -11,7 +11,7 @@ from server.moment import now
 from server.people.actor import Actor
 from server.refusals import refusal
 from server.symposia.actions import KIND as SYMPOSIUM_KIND
-from server.symposia.attendance.reach import find_symposium, known_enterprise
+from server.symposia.attendance.reach import hold_symposium, known_enterprise
 from server.symposia.attendance.signatures import Entry
 from server.symposia.tables import ATTENDEE_KINDS, CLOSED, MODES, OPEN, PLANNED, Attendance, Symposium
 from sync.transaction import transaction
@@ -27,7 +27,7 @@ async def sign_in(actor: Actor, attendance: UUID, symposium: UUID, entry: Entry,
     actor.must("symposium.record")
     _check(entry)
     async with transaction():
-        meeting = await find_symposium(actor, symposium)
+        meeting = await hold_symposium(actor, symposium)
         row = await Attendance.objects().get(Attendance.id == attendance)
         if row is None:
             if await Attendance.count().where(Attendance.symposium == meeting.id) >= ATTENDANCE_MAX:

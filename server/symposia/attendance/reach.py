@@ -8,10 +8,19 @@ from server.enterprises.actions import resolve_enterprise
 from server.people.actor import Actor
 from server.refusals import refusal
 from server.symposia.tables import Symposium
+from sync.bulk import locked
 
 
 async def find_symposium(actor: Actor, symposium: UUID) -> Symposium:
-    row: Symposium | None = await Symposium.visible_to(actor).where(Symposium.id == symposium).first()
+    return _known(await Symposium.visible_to(actor).where(Symposium.id == symposium).first())
+
+
+async def hold_symposium(actor: Actor, symposium: UUID) -> Symposium:
+    """`find_symposium`, and nobody else changes it until the commit."""
+    return _known(await locked(Symposium.visible_to(actor)).where(Symposium.id == symposium).first())
+
+
+def _known(row: Symposium | None) -> Symposium:
     if row is None:
         raise refusal("symposium.unknown")
     return row
