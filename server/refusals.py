@@ -110,6 +110,16 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "这个地址只供已登记的手机使用;电脑请用 /v1 下的地址",
         "Only an enrolled phone may ask here; at a desk use the addresses under /v1",
     ),
+    "rx.kind_unknown": (
+        404,
+        "没有这种数据:{kind}。可选:{kinds}",
+        "There are no rows of this kind: {kind}. Kinds: {kinds}",
+    ),
+    "rx.read_only": (
+        405,
+        "“{kind}”不能整条修改;请向 /sync/v1/push 提交操作:{operations}",
+        "Documents of “{kind}” cannot be pushed; send operations to /sync/v1/push: {operations}",
+    ),
     # feedback
     "feedback.id_taken": (409, "编号已被使用,请换一个", "This id is taken; make a new one"),
     # keeping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar.types import ControllerRouterHandler
 
-from server import phones
+from server import phones, rxdb
 from server.audit import handlers as audit
 from server.callbacks import handlers as callbacks
 from server.campaigns import handlers as campaigns
@@ -35,6 +35,7 @@ def routers() -> list[ControllerRouterHandler]:
         sessions.router,
         devices.router,
         phones.router,
+        rxdb.router,
         quarantine.router,
         feedback.router,
         files.router,

@@ -6,7 +6,6 @@ its own while rounds go on, and remembers the priority it has reached and the nu
 """
 
 import base64
-import binascii
 import hmac
 import zlib
 from collections.abc import Iterable
@@ -53,17 +52,26 @@ def kinds_number(kinds: Iterable[str] | None) -> int:
 
 
 def encode_cursor(cursor: Cursor) -> str:
-    content = msgspec.json.encode(cursor)
-    return base64.urlsafe_b64encode(seal("cursor", content)[:SEAL_BYTES] + content).decode().rstrip("=")
+    return seal_text("cursor", msgspec.json.encode(cursor))
 
 
 def decode_cursor(text: str) -> Cursor | None:
     """The cursor, or None for a text that this server did not write."""
     try:
-        raw = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
-        content = raw[SEAL_BYTES:]
-        if not hmac.compare_digest(raw[:SEAL_BYTES], seal("cursor", content)[:SEAL_BYTES]):
-            return None
-        return _decoder.decode(content)
-    except (binascii.Error, UnicodeEncodeError, ValueError, msgspec.DecodeError):
+        return _decoder.decode(open_text("cursor", text))
+    except (ValueError, msgspec.DecodeError):
         return None
+
+
+def seal_text(purpose: str, content: bytes) -> str:
+    """Content that goes to a client and comes back as it was: readable, but nobody else can write one."""
+    return base64.urlsafe_b64encode(seal(purpose, content)[:SEAL_BYTES] + content).decode().rstrip("=")
+
+
+def open_text(purpose: str, text: str) -> bytes:
+    """What was sealed; raises ValueError for a text that this server did not seal for this purpose."""
+    raw = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
+    content = raw[SEAL_BYTES:]
+    if not hmac.compare_digest(raw[:SEAL_BYTES], seal(purpose, content)[:SEAL_BYTES]):
+        raise ValueError("the seal does not fit")
+    return content

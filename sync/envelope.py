@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from typing import TypeVar
 
 import msgspec
 
@@ -20,6 +21,8 @@ from sync.wire import (
     head_decoder,
     operation_decoder,
 )
+
+T = TypeVar("T")
 
 _request = msgspec.json.Decoder(PushRequest)
 _HEX = rb"[0-9a-fA-F]"
@@ -56,13 +59,18 @@ def decode_push(body: bytes) -> PushRequest:
     JavaScript writes half a character (a lone surrogate) where a text was cut in the middle of one, and no database
     stores a null character: each becomes U+FFFD, or the phone could never send what comes behind it.
     """
+    return decode_mended(body, _request)
+
+
+def decode_mended(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
+    """Whatever carries a person's work, decoded as the push envelope is."""
     if len(body) > PUSH_BYTES_MAX:
         raise refusal.too_large(f"{PUSH_BYTES_MAX} bytes")
     try:
-        return _request.decode(_mended(body) if _NULL in body else body)
+        return decoder.decode(_mended(body) if _NULL in body else body)
     except UNREADABLE as error:
         try:
-            return _request.decode(_mended(body))
+            return decoder.decode(_mended(body))
         except UNREADABLE:
             raise refusal.malformed(path_of(error)) from error
 

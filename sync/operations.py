@@ -26,8 +26,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     to now; both get many ids at once, and an id missing from either answer counts as gone. `priority` orders a first
     sync: 0 forms and assignments, 1 own open records, 2 the queue, 3 dossiers, 9 reference lists; at 3 the phone may
     start work. A kind that phones patch field by field also gives `fields` (the patchable values of one row, locked
-    for update, None if there is none) and `write` (store these values and touch the row). `lock` locks rows in the
-    order given, before a push applies anything to them.
+    for update, None if there is none) and `write` (store these values and touch the row). `patchable` reads the same
+    values out of a body, for clients that edit whole documents; without it they stand in the body under their own
+    names. `lock` locks rows in the order given, before a push applies anything to them.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 9
     fields: Fields | None = None
     write: Write | None = None
+    patchable: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     lock: Callable[[UUID, list[UUID]], Awaitable[None]] | None = None
 
 
@@ -219,3 +221,8 @@ def operation_of(name: str) -> Registration | None:
 
 def operation_names() -> list[str]:
     return sorted(_operations)
+
+
+def operations_on(kind: str) -> list[str]:
+    """The operations whose target is a row of this kind."""
+    return sorted(name for name, one in _operations.items() if one.kind == kind)

@@ -49,12 +49,21 @@ class ConflictBody(msgspec.Struct):
     server_hands: dict[str, str]
 
 
+_patches: dict[str, str] = {}
+
+
 def register_patch(name: str, kind: str) -> None:
     """Let phones edit this kind field by field with the operation `name`; the kind brings `fields` and `write`."""
+    _patches[kind] = name
 
     @operation(name, args=PatchArgs, kind=kind)
     async def patch(context: OperationContext, op: Operation[PatchArgs]) -> Outcome:
         return await apply_patch(context, op, kind, op.args.set)
+
+
+def patch_operation(kind: str) -> str | None:
+    """The operation that edits rows of this kind field by field, if there is one."""
+    return _patches.get(kind)
 
 
 async def apply_patch(context: OperationContext, op: Operation[Any], kind_name: str, wanted: dict[str, Any]) -> Outcome:
@@ -68,9 +77,8 @@ async def apply_patch(context: OperationContext, op: Operation[Any], kind_name: 
     current = await kind.fields(context.bureau, target)
     if current is None:
         return quarantine("patch.target_gone", "该对象已被删除, 修改已保留", "Deleted meanwhile; the edit is kept")
-    unknown = sorted(set(wanted) - set(current))
-    if unknown:
-        return quarantine("patch.field_unknown", "不能修改这些字段", "These fields cannot be edited", fields=unknown)
+    if unknown := set(wanted) - set(current):
+        return fields_unknown(unknown)
     stamps = await read_stamps(context.bureau, kind_name, target)
     merge = merge_fields(
         base=op.base, was=op.was or {}, wanted=wanted, current=current, stamps=stamps, hand=context.hand
@@ -82,6 +90,10 @@ async def apply_patch(context: OperationContext, op: Operation[Any], kind_name: 
         hands = {field: stamps[field].hand for field in merge.conflicts if field in stamps}
         return conflict(await _keep_conflict(context, op, kind_name, target, merge.conflicts, hands))
     return merged() if merge.is_beside else applied()
+
+
+def fields_unknown(names: set[str]) -> Outcome:
+    return quarantine("patch.field_unknown", "不能修改这些字段", "These fields cannot be edited", fields=sorted(names))
 
 
 async def read_stamps(bureau: UUID, kind: str, id: UUID) -> dict[str, FieldStamp]:

@@ -94,13 +94,18 @@ async def pull(context: DeviceContext, request: PullRequest) -> PullResponse:
             response = await _pull(
                 context, request, max(1, len(response.changes) * PULL_BYTES_MAX // (size + size // 4))
             )
+    await note_pull(context)
+    return response
+
+
+async def note_pull(context: DeviceContext) -> None:
+    """Remember when this device last pulled, within a minute: event times are bounded by it."""
     moment = now()
     if context.last_pull_at is None or moment - context.last_pull_at > LAST_PULL_EVERY:
         await execute(
             "UPDATE sync_device SET last_pull_at = $3 WHERE bureau = $1 AND id = $2",
             [context.bureau, context.device, moment],
         )
-    return response
 
 
 def _body_bytes(response: PullResponse) -> int:
@@ -197,6 +202,12 @@ async def _open_cursor(context: DeviceContext, request: PullRequest, head: Head)
         raise refusal.malformed("$.cursor")
     if cursor.person != context.person or cursor.kinds != kinds_asked:
         return fresh
+    await check_history(context, cursor, head)
+    return cursor
+
+
+async def check_history(context: DeviceContext, cursor: Cursor, head: Head) -> None:
+    """Refuses with 410 a cursor of a history this server does not have, or of one whose tombstones it has forgotten."""
     reason = None
     if cursor.epoch != head.epoch:
         reason = "epoch_changed"
@@ -206,7 +217,6 @@ async def _open_cursor(context: DeviceContext, request: PullRequest, head: Head)
         reason = "history_changed"
     if reason is not None:
         raise refusal.resync_required(reason, await have_n(context.bureau, context.device))
-    return cursor
 
 
 async def _is_known(bureau: UUID, cursor: Cursor, head: Head) -> bool:

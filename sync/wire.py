@@ -16,6 +16,8 @@ PUSH_BYTES_MAX = 8 * 1024 * 1024
 PULL_LIMIT = 1_000
 PULL_LIMIT_MAX = 5_000
 PULL_BYTES_MAX = 8 * 1024 * 1024
+RX_LIMIT = 100
+RX_LIMIT_MAX = 1_000
 KINDS_MAX = 100
 REPAIRS_MAX = 20
 """Scopes one pull may ask to repair; a phone with more to mend reads everything again."""
@@ -183,6 +185,37 @@ class DigestResponse(msgspec.Struct, kw_only=True):
     moved: list[str]
     server_time: datetime
 
+
+class RxCheckpoint(msgspec.Struct, forbid_unknown_fields=True):
+    """How far a collection of RxDB has read. An object, because RxDB merges checkpoints key by key."""
+
+    cursor: str
+
+
+class RxPullRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What RxDB's pull handler is given: everything after the checkpoint, `limit` documents at most."""
+
+    checkpoint: RxCheckpoint | None = None
+    limit: int = RX_LIMIT
+
+
+class RxPullResponse(msgspec.Struct, kw_only=True):
+    """A page with fewer documents than asked for is the last one; that is how RxDB reads it."""
+
+    documents: list[msgspec.Raw]
+    checkpoint: RxCheckpoint
+
+
+class RxRow(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """One document an RxDB client changed: as it is now, and as the client believes that the server has it."""
+
+    new_document_state: dict[str, Any]
+    assumed_master_state: dict[str, Any] | None = None
+
+
+RxPushRequest = list[RxRow]
+RxPushResponse = list[msgspec.Raw]
+"""The documents of which the server has another state than the client; the client takes them, or merges and pushes again."""
 
 _canonical = msgspec.json.Encoder(order="deterministic")
 _any = msgspec.json.Decoder()

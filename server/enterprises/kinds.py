@@ -24,7 +24,7 @@ from server.enterprises.actions import (
     flat,
     store_values,
 )
-from server.enterprises.fields import DESK_ONLY, FACTS, read_value
+from server.enterprises.fields import CONTACT_FIELDS, DESK_ONLY, FACTS, TEXT_FIELDS, read_value
 from server.enterprises.tables import Enterprise
 from server.people.actions import load_actor
 from server.people.actor import Actor
@@ -217,6 +217,16 @@ async def _fields(bureau: UUID, enterprise: UUID) -> dict[str, Any] | None:
     return {name: value for name, value in values.items() if name not in DESK_ONLY}
 
 
+def _patchable(body: dict[str, Any]) -> dict[str, Any]:
+    """The fields of `_fields` out of a dossier's body; a fact that bears the name of another part of it is left out."""
+    facts = {name: value for name, value in body["facts"].items() if name not in DossierBody.__struct_fields__}
+    values = dict.fromkeys(FACTS, "") | facts | {name: body[name] or "" for name in TEXT_FIELDS}
+    first: dict[str, str] = next((one for one in body["contacts"] if one["is_first"]), {})
+    values |= {name: first.get(name.removeprefix("contact_"), "") for name in CONTACT_FIELDS}
+    values["tags"] = body["tags"]
+    return {name: value for name, value in values.items() if name not in DESK_ONLY}
+
+
 async def _write(context: OperationContext, enterprise: UUID, values: dict[str, Any]) -> None:
     """Raises `enterprise.field_invalid`, so that an odd value waits in quarantine instead of spoiling the dossier."""
     actor = await load_actor(context.bureau, context.accepted_by or context.person, context.device)
@@ -258,7 +268,14 @@ def _as_csv(rows: Iterable[list[Any]]) -> str:
 def connect() -> None:
     register_kind(
         Kind(
-            name=KIND, load=_load_dossiers, scopes=_dossier_scopes, priority=3, fields=_fields, write=_write, lock=_lock
+            name=KIND,
+            load=_load_dossiers,
+            scopes=_dossier_scopes,
+            priority=3,
+            fields=_fields,
+            write=_write,
+            patchable=_patchable,
+            lock=_lock,
         )
     )
     register_kind(Kind(name=NAME_KIND, load=_load_names, scopes=_name_scopes, priority=9))
