@@ -7,7 +7,8 @@ from typing import Any
 class EventStream:
     """`async with EventStream(token) as stream`: `status`, `headers`, `chunk()` one piece, `event()` the next that says something."""
 
-    def __init__(self, token: str, query: str = "", **headers: str) -> None:
+    def __init__(self, token: str, query: str = "", *, path: str = "/sync/v1/events", **headers: str) -> None:
+        self.path = path
         self.query = query
         sent = {"authorization": f"Bearer {token}", "accept-encoding": "gzip, zstd", **headers}
         self.sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in sent.items()]
@@ -34,8 +35,8 @@ class EventStream:
             "http_version": "1.1",
             "method": "GET",
             "scheme": "http",
-            "path": "/sync/v1/events",
-            "raw_path": b"/sync/v1/events",
+            "path": self.path,
+            "raw_path": self.path.encode(),
             "query_string": self.query.encode(),
             "headers": self.sent,
             "client": ("127.0.0.1", 1),
