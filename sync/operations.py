@@ -26,9 +26,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     to now; both get many ids at once, and an id missing from either answer counts as gone. `priority` orders a first
     sync: 0 forms and assignments, 1 own open records, 2 the queue, 3 dossiers, 9 reference lists; at 3 the phone may
     start work. A kind that phones patch field by field also gives `fields` (the patchable values of one row, locked
-    for update, None if there is none) and `write` (store these values and touch the row). `patchable` reads the same
-    values out of a body, for clients that edit whole documents; without it they stand in the body under their own
-    names. `lock` locks rows in the order given, before a push applies anything to them.
+    for update, None if there is none) and `write` (store these values and touch the row); `unfold` splits a body into
+    the same values and the rest, for clients that edit whole documents (without it they are the body). `lock` locks rows
+    in the order given, before a push applies anything to them.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 9
     fields: Fields | None = None
     write: Write | None = None
-    patchable: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    unfold: Callable[[dict[str, Any]], tuple[dict[str, Any], dict[str, Any]]] | None = None
     lock: Callable[[UUID, list[UUID]], Awaitable[None]] | None = None
 
 

@@ -119,9 +119,10 @@ class RxPage:
             else:
                 break
         bodies = await self.kind.load(self.bureau, [id for id, v in self.rows if v])
-        documents = [document(self.kind, id, v, bodies.get(id) if v else None) for id, v in self.rows]
+        documents = [document(self.kind, id, v, bodies.get(id) if v else None).values for id, v in self.rows]
         return RxPullResponse(
-            documents=documents, checkpoint=RxCheckpoint(seal_text("rx", msgspec.json.encode(self.at)))
+            documents=[msgspec.Raw(msgspec.json.encode(one)) for one in documents],
+            checkpoint=RxCheckpoint(seal_text("rx", msgspec.json.encode(self.at))),
         )
 
     def _start_round(self) -> None:
@@ -176,25 +177,28 @@ class RxPage:
                 self.rows.append((line.id, line.v if line.op == "put" else 0))
 
 
-def document(kind: Kind, id: UUID | str, v: int, body: bytes | None) -> msgspec.Raw:
-    """A row as RxDB stores it: the body's own fields, those one may patch, and `id` and `v`; without a body it is deleted."""
+class Document(msgspec.Struct, frozen=True):
+    """A row as RxDB stores it, and which of its values an edit may change."""
+
+    values: dict[str, Any]
+    editable: frozenset[str] = frozenset()
+
+
+def document(kind: Kind, id: UUID, v: int, body: bytes | None) -> Document:
+    """The fields one may edit and the rest of the body side by side, with `id` and `v`; without a body it is deleted."""
     if body is None:
-        return msgspec.Raw(msgspec.json.encode({"id": id, "_deleted": True}))
-    fields = msgspec.json.decode(body)
-    return msgspec.Raw(msgspec.json.encode({**fields, **patchable(kind, fields), "id": id, "v": v, "_deleted": False}))
+        return Document({"id": str(id), "_deleted": True})
+    whole = msgspec.json.decode(body)
+    fields, rest = (whole, {}) if kind.unfold is None else kind.unfold(whole)
+    return Document({**fields, **rest, "id": str(id), "v": v, "_deleted": False}, frozenset(fields))
 
 
-def patchable(kind: Kind, body: dict[str, Any]) -> dict[str, Any]:
-    """The values of a body, or of a document made of it, that an edit may change."""
-    return body if kind.patchable is None else kind.patchable(body)
-
-
-async def documents_of(context: DeviceContext, kind_name: str, wanted: list[UUID]) -> dict[UUID, dict[str, Any]]:
+async def documents_of(context: DeviceContext, kind_name: str, wanted: list[UUID]) -> dict[UUID, Document]:
     """These rows as this person's RxDB should have them now; those out of reach are missing."""
     kind = kind_of(kind_name)
     held = await rows_in(context.bureau, kind_name, wanted, await scopes_of(context.bureau, context.person))
     bodies = await kind.load(context.bureau, list(held))
-    return {id: msgspec.json.decode(document(kind, id, held[id], body)) for id, body in bodies.items() if id in held}
+    return {id: document(kind, id, held[id], body) for id, body in bodies.items() if id in held}
 
 
 async def rows_in(bureau: UUID, kind_name: str, wanted: list[UUID], scopes: Iterable[str]) -> dict[UUID, int]:

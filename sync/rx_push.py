@@ -21,7 +21,7 @@ from sync.identity import named_id
 from sync.operations import Outcome, kind_of, quarantine
 from sync.patches import fields_unknown, patch_operation, read_stamps
 from sync.push import Push
-from sync.rx import documents_of, patchable
+from sync.rx import Document, documents_of
 from sync.transaction import fetch, is_busy, retrying, transaction
 from sync.wire import (
     OPERATION_BYTES_MAX,
@@ -71,7 +71,7 @@ class Edit:
         """Does it hold something to apply or to keep? A deletion does not: rows are never deleted by a field edit."""
         return bool(self.wanted) and not self.row.new_document_state.get("_deleted")
 
-    def item(self, operation_name: str, master: dict[str, Any] | None) -> Item:
+    def item(self, operation_name: str, master: Document | None) -> Item:
         """The operation as a phone would have sent it; its number comes when the device is locked."""
         was = self.was | self._never_seen(master)
         head = OperationHead(self.operation, 0, operation_name, self.row.new_document_state["id"])
@@ -84,27 +84,29 @@ class Edit:
         unfit = TOO_LARGE if len(body) > OPERATION_BYTES_MAX else self._strange(master)
         return Item(head, body, self.hash, wire, unfit)
 
-    def _never_seen(self, master: dict[str, Any] | None) -> dict[str, Any]:
+    def _never_seen(self, master: Document | None) -> dict[str, Any]:
         """Fields the client sets without having seen them conflict with what somebody wrote there, not with nothing."""
         unseen = set(self.wanted).difference(self.was)
-        return {name: None for name in unseen if master is not None and master.get(name) not in (None, "", [], {})}
+        if master is None:
+            return {}
+        return {name: None for name in unseen if master.values.get(name) not in (None, "", [], {})}
 
-    def _strange(self, master: dict[str, Any] | None) -> Outcome | None:
+    def _strange(self, master: Document | None) -> Outcome | None:
         """Fields of the document that are none of the row's patchable ones."""
         if master is None:
             return None
-        unknown = set(self.wanted).difference(patchable(kind_of(self.kind_name), master))
+        unknown = set(self.wanted) - master.editable
         return fields_unknown(unknown) if unknown else None
 
-    def answer(self, master: dict[str, Any] | None) -> dict[str, Any] | None:
+    def answer(self, master: Document | None) -> dict[str, Any] | None:
         """The row as the server has it, if the client's document says anything else."""
         document = self.row.new_document_state
         if master is None:
             return None if document.get("_deleted") else {"id": document["id"], "_deleted": True}
         differs = bool(document.get("_deleted")) or any(
-            master.get(name, ABSENT) != value for name, value in document.items() if name not in OWN_KEYS
+            master.values.get(name, ABSENT) != value for name, value in document.items() if name not in OWN_KEYS
         )
-        return master if differs else None
+        return master.values if differs else None
 
 
 ID_INVALID = quarantine("rx.id_invalid", "编号不是 UUID, 内容已保留", "The id is not a UUID; what was written is kept")
@@ -150,7 +152,7 @@ async def rx_push(context: DeviceContext, kind_name: str, rows: RxPushRequest) -
     return [msgspec.Raw(msgspec.json.encode(answer)) for answer in answers if answer is not None]
 
 
-async def _masters(context: DeviceContext, kind_name: str, edits: list[Edit]) -> dict[UUID | None, dict[str, Any]]:
+async def _masters(context: DeviceContext, kind_name: str, edits: list[Edit]) -> dict[UUID | None, Document]:
     found = await documents_of(context, kind_name, [edit.target for edit in edits if edit.target is not None])
     return {id: one for id, one in found.items()}
 
@@ -163,7 +165,7 @@ class RxPush(Push):
         super().__init__(device, request, now())
         self.edits = edits
 
-    async def run(self, items: list[Item]) -> int:
+    async def run(self, items: list[Item]) -> tuple[int, bool]:
         """`items` in the order of the edits they were made of."""
         async with transaction(brisk=True):
             have_n = await self._lock_device()

@@ -206,7 +206,7 @@ class RxPullResponse(msgspec.Struct, kw_only=True):
     checkpoint: RxCheckpoint
 
 
-class RxRow(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+class RxRow(msgspec.Struct, rename="camel"):
     """One document an RxDB client changed: as it is now, and as the client believes that the server has it."""
 
     new_document_state: dict[str, Any]

@@ -24,7 +24,7 @@ from server.enterprises.actions import (
     flat,
     store_values,
 )
-from server.enterprises.fields import CONTACT_FIELDS, DESK_ONLY, FACTS, TEXT_FIELDS, read_value
+from server.enterprises.fields import CONTACT_FIELDS, DESK_ONLY, FACTS, FIELDS, TEXT_FIELDS, read_value
 from server.enterprises.tables import Enterprise
 from server.people.actions import load_actor
 from server.people.actor import Actor
@@ -217,14 +217,19 @@ async def _fields(bureau: UUID, enterprise: UUID) -> dict[str, Any] | None:
     return {name: value for name, value in values.items() if name not in DESK_ONLY}
 
 
-def _patchable(body: dict[str, Any]) -> dict[str, Any]:
-    """The fields of `_fields` out of a dossier's body; a fact that bears the name of another part of it is left out."""
+def _unfold(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values of `_fields` out of a dossier's body, and what else is in it. A fact that bears the name of a part of the
+    dossier stays among the facts."""
+    rest = {name: value for name, value in body.items() if name not in FIELDS or name in DESK_ONLY}
     facts = {name: value for name, value in body["facts"].items() if name not in DossierBody.__struct_fields__}
-    values = dict.fromkeys(FACTS, "") | facts | {name: body[name] or "" for name in TEXT_FIELDS}
+    rest["facts"] = {name: value for name, value in body["facts"].items() if name not in facts}
     first: dict[str, str] = next((one for one in body["contacts"] if one["is_first"]), {})
-    values |= {name: first.get(name.removeprefix("contact_"), "") for name in CONTACT_FIELDS}
-    values["tags"] = body["tags"]
-    return {name: value for name, value in values.items() if name not in DESK_ONLY}
+    fields = (
+        dict.fromkeys(FACTS, "") | facts | {name: body[name] or "" for name in TEXT_FIELDS if name not in DESK_ONLY}
+    )
+    fields |= {name: first.get(name.removeprefix("contact_"), "") for name in CONTACT_FIELDS}
+    fields["tags"] = body["tags"]
+    return fields, rest
 
 
 async def _write(context: OperationContext, enterprise: UUID, values: dict[str, Any]) -> None:
@@ -274,7 +279,7 @@ def connect() -> None:
             priority=3,
             fields=_fields,
             write=_write,
-            patchable=_patchable,
+            unfold=_unfold,
             lock=_lock,
         )
     )

@@ -18,7 +18,10 @@ def test_each_message_on_the_page_is_read_by_the_code(name, text):
     message = msgspec.json.decode(text, type=getattr(wire, name))
     for raw in getattr(message, "operations", []):
         assert wire.body_hash(wire.operation_decoder.decode(raw))
-    assert set(msgspec.json.decode(text)) <= set(message.__struct_fields__)
+    told = msgspec.json.decode(text)
+    for read, written in zip(message, told, strict=True) if isinstance(told, list) else [(message, told)]:
+        if isinstance(read, msgspec.Struct):
+            assert set(written) <= {field.encode_name for field in msgspec.structs.fields(read)}
 
 
 def test_every_message_of_the_protocol_is_on_the_page():
@@ -28,6 +31,6 @@ def test_every_message_of_the_protocol_is_on_the_page():
 
 def test_every_rule_on_the_page_that_the_library_keeps_has_a_test_of_its_number():
     rules = {int(number) for number in re.findall(r"^(\d+)\. ", PAGE, re.MULTILINE)}
-    assert rules == set(range(1, 23))
+    assert rules == set(range(1, 25)) - {23}
     names = " ".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     assert [number for number in sorted(rules) if f"rule_{number}_" not in names] == []
