@@ -15,6 +15,7 @@ from sync.devices import authenticate
 PASSWORD_CHANGE_PATHS = ("/v1/session",)
 """What a person with a one-time password may still reach."""
 PUSH_PATH = "/sync/v1/push"
+RX_PATH = "/rx"
 FILES_PATH = "/files"
 
 
@@ -38,6 +39,6 @@ class Authentication(AbstractAuthenticationMiddleware):
 def _hands_in(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
     """Does this request only bring something? A stopped phone may bring what it recorded while that is salvaged."""
     path, method = connection.url.path, str(connection.scope.get("method", ""))
-    if path == PUSH_PATH:
+    if path == PUSH_PATH or (path.startswith(f"{RX_PATH}/") and path.endswith("/push")):
         return method == "POST"
     return (path == FILES_PATH or path.startswith(f"{FILES_PATH}/")) and method in ("POST", "HEAD", "PATCH")

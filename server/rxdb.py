@@ -45,7 +45,7 @@ async def post_pull(request: PhoneRequest, kind: FromPath[str], data: JSONBody[R
 @post("/{kind:str}/push", status_code=200)
 async def post_push(request: PhoneRequest, kind: FromPath[str], data: JSONBody[list[RxRow]]) -> list[Raw]:
     """The documents of which the server has another state. Raises `rx.read_only` where nothing is edited field by field."""
-    device = phone_of(request)
+    device = phone_of(request, salvage=True)
     if patch_operation(known(kind)) is None:
         raise refusal("rx.read_only", kind=kind, operations=", ".join(operations_on(kind)) or "-")
     return await rx_push(device, kind, data)

@@ -122,7 +122,8 @@ def _uuid(text: str) -> UUID | None:
 async def rx_push(context: DeviceContext, kind_name: str, rows: RxPushRequest) -> RxPushResponse:
     """Apply the edits; answer the rows of which this client has another state than the server.
 
-    A kind without a field edit cannot be pushed: ask `patch_operation` before. `busy` (409) if it must be sent again.
+    A kind without a field edit cannot be pushed: ask `patch_operation` before. A device that has been stopped hands in, and
+    is answered deletions alone. `busy` (409) if it must be sent again.
     """
     operation_name = patch_operation(kind_name)
     if operation_name is None:
@@ -134,25 +135,27 @@ async def rx_push(context: DeviceContext, kind_name: str, rows: RxPushRequest) -
     work = {edit.operation: edit for edit in edits if edit.is_work}
     if work:
 
-        async def apply() -> list[Item]:
+        async def apply() -> tuple[list[Item], bool]:
             items = [edit.item(operation_name, masters.get(edit.target)) for edit in work.values()]
-            await RxPush(context, list(work.values())).run(items)
-            return items
+            _, is_salvage = await RxPush(context, list(work.values())).run(items)
+            return items, is_salvage
 
         try:
-            items = await retrying(apply)
+            items, is_salvage = await retrying(apply)
         except Exception as error:
             if is_busy(error):
                 raise refusal.busy() from error
             raise
         if any(item.result is not None and item.result.status == "retry" for item in items):
             raise refusal.busy()
-        masters = await _masters(context, kind_name, edits)
+        masters = {} if is_salvage else await _masters(context, kind_name, edits)
     answers = [edit.answer(masters.get(edit.target)) for edit in edits]
     return [msgspec.Raw(msgspec.json.encode(answer)) for answer in answers if answer is not None]
 
 
 async def _masters(context: DeviceContext, kind_name: str, edits: list[Edit]) -> dict[UUID | None, Document]:
+    if context.is_stopped:
+        return {}
     found = await documents_of(context, kind_name, [edit.target for edit in edits if edit.target is not None])
     return {id: one for id, one in found.items()}
 

@@ -123,10 +123,20 @@ async def test_rule_24_strangers_desks_revoked_devices_and_unknown_kinds_are_ref
     assert (await donghu.sun.client.post("/rx/enterprise/pull", json=body)).json()["code"] == "device.required"
     for path in ("pull", "push"):
         assert (await app.post(f"nothing/{path}", [] if path == "push" else body)).json()["code"] == "rx.kind_unknown"
-    await donghu.chen.client.post(f"/v1/devices/{app.device.device}/revocation")
+    await donghu.chen.client.post(f"/v1/devices/{app.device.device}/revocation?salvage_days=0")
     for path in ("pull", "push"):
         answer = await app.post(f"enterprise/{path}", [] if path == "push" else body)
         assert (answer.status_code, answer.json()["code"]) == (403, "device_revoked")
+
+
+async def test_rule_22_a_stopped_app_hands_in_its_edits_and_is_told_nothing(donghu, app, firm):
+    await donghu.chen.client.post(f"/v1/devices/{app.device.device}/revocation")
+    assert await app.edit(firm, staff="45") == [{"id": str(firm), "_deleted": True}]
+    assert await app.edit(firm, _deleted=True) == []
+    assert (await desk(donghu, firm))["facts"]["staff"] == "40"
+    (kept,) = (await donghu.sun.client.get("/v1/quarantine")).json()
+    assert kept["code"] == "device.revoked"
+    assert (await app.post("enterprise/pull", {"checkpoint": None})).json()["code"] == "device_revoked"
 
 
 @pytest.mark.parametrize("body", [{"checkpoint": "x"}, {"checkpoint": {"cursor": 1}}, {"limit": "9"}, {"more": 1}, []])
