@@ -87,7 +87,7 @@ def _unzstd(packed: bytes, limit: int) -> bytes:
 
 
 def packing(send: Send, accepted: str) -> Send:
-    """Sends JSON answers in one piece packed with what the client takes; streams and small answers go as they are."""
+    """Sends JSON and MessagePack answers in one piece packed with what the client takes; streams and small answers go as they are."""
     encoding = "zstd" if "zstd" in accepted else "gzip" if "gzip" in accepted else ""
     if not encoding:
         return send
@@ -102,7 +102,8 @@ def packing(send: Send, accepted: str) -> Send:
             body = message.get("body", b"")
             headers = {name.lower(): value for name, value in start["headers"]}
             whole = not message.get("more_body") and b"content-encoding" not in headers
-            if whole and len(body) >= PACK_BYTES_MIN and b"json" in headers.get(b"content-type", b""):
+            media_type = headers.get(b"content-type", b"")
+            if whole and len(body) >= PACK_BYTES_MIN and (b"json" in media_type or b"msgpack" in media_type):
                 body = zstandard.compress(body, 1) if encoding == "zstd" else gzip.compress(body, 1)
                 kept = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]
                 extra = [

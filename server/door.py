@@ -25,6 +25,7 @@ from server.refusals import refusal
 from server.sessions.tables import AnsweredRequest
 from server.settings import settings
 from sync.identity import named_id, new_id
+from sync.packed import json_of
 from sync.refusal import Refusal, busy
 from sync.transaction import is_busy, is_outage, retrying, transaction
 
@@ -84,9 +85,14 @@ class _Reader(Struct, frozen=True):
     decode: Callable[[bytes], Any]
 
 
-def read_with(annotation: Any, read: Callable[[bytes], Any]) -> None:
-    """Bodies of this type are read by `read`, which raises refusals of its own."""
-    _cache[annotation] = {"application/json": _Reader(read)}
+def read_with(annotation: Any, read: Callable[[bytes], Any], read_packed: Callable[[bytes], Any]) -> None:
+    """Bodies of this type are read by these, from JSON and from MessagePack; they raise refusals of their own."""
+    packed = _Reader(read_packed)
+    _cache[annotation] = {
+        "application/json": _Reader(read),
+        "application/msgpack": packed,
+        "application/x-msgpack": packed,
+    }
 
 
 def _decoders_of(annotation: Any) -> dict[str, Any]:
@@ -109,10 +115,9 @@ def _decoders_of(annotation: Any) -> dict[str, Any]:
 
 def _json_of(packed: bytes) -> bytes:
     """MessagePack as the same JSON: what stays raw inside a body is JSON everywhere behind the door."""
-    value = msgspec.msgpack.decode(packed)
     try:
-        return msgspec.json.encode(value)
-    except (TypeError, ValueError) as error:
+        return json_of(packed)
+    except ValueError as error:
         raise refusal("request.malformed", reason=str(error)) from None
 
 

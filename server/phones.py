@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
-from litestar import Request, Router, get, post
+from litestar import Request, Response, Router, get, post
 from litestar._openapi.schema_generation import SchemaCreator
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Schema
 from litestar.params import FromQuery, JSONBody
@@ -25,8 +25,9 @@ from sync.devices import DeviceContext
 from sync.digest import digest
 from sync.listener import Ended, Limits
 from sync.listening import Hub
+from sync.packed import packed_of
 from sync.pull import hello, pull
-from sync.push import decode_push, push
+from sync.push import decode_packed_push, decode_push, push
 from sync.refusal import Refusal, device_revoked
 from sync.wire import (
     Change,
@@ -68,8 +69,9 @@ class ChangeSchema(OpenAPISchemaPlugin):
 
 
 # The library reads the envelope itself: it mends half a pair of UTF-16 that a browser may send, which would stop a phone for ever.
-read_with(PushRequest, decode_push)
+read_with(PushRequest, decode_push, decode_packed_push)
 
+T = TypeVar("T")
 PhoneRequest = Request[Any, DeviceContext | None, Any]
 
 
@@ -80,6 +82,15 @@ def phone_of(request: PhoneRequest, *, salvage: bool = False) -> DeviceContext:
     if request.auth.is_stopped and not salvage:
         raise device_revoked()
     return request.auth
+
+
+def answered(request: Request[Any, Any, Any], content: T) -> T:
+    """The content as MessagePack for a client that takes that and not JSON; refusals are JSON for everybody."""
+    accepted = {part.partition(";")[0].strip() for part in request.headers.get("accept", "").lower().split(",")}
+    if "application/json" in accepted or not accepted & {"application/msgpack", "application/x-msgpack"}:
+        return content
+    packed = packed_of(content)
+    return content if packed is None else Response(packed, media_type="application/msgpack")  # type: ignore[return-value]
 
 
 @cache
@@ -94,7 +105,7 @@ async def post_enrol(request: Request[Any, Any, Any], data: JSONBody[EnrolReques
     if wait := wrong_codes().wait(source, now()):
         raise refusal("enrol.too_often", retry_after=wait)
     try:
-        return await devices.enrol(data.code, data.incarnation, data.name)
+        return answered(request, await devices.enrol(data.code, data.incarnation, data.name))
     except Refusal:
         wrong_codes().take(source, now())
         raise
@@ -102,17 +113,17 @@ async def post_enrol(request: Request[Any, Any, Any], data: JSONBody[EnrolReques
 
 @post("/push", status_code=200)
 async def post_push(request: PhoneRequest, data: JSONBody[PushRequest]) -> PushResponse:
-    return await push(phone_of(request, salvage=True), data)
+    return answered(request, await push(phone_of(request, salvage=True), data))
 
 
 @post("/pull", status_code=200)
 async def post_pull(request: PhoneRequest, data: JSONBody[PullRequest]) -> PullResponse:
-    return await pull(phone_of(request), data)
+    return answered(request, await pull(phone_of(request), data))
 
 
 @get("/hello")
 async def get_hello(request: PhoneRequest) -> HelloResponse:
-    return await hello(phone_of(request), file_bytes_max=settings.file_bytes_max)
+    return answered(request, await hello(phone_of(request), file_bytes_max=settings.file_bytes_max))
 
 
 @get("/digest")
@@ -120,7 +131,7 @@ async def get_digest(
     request: PhoneRequest, as_of: FromQuery[int], kinds: FromQuery[str | None] = None
 ) -> DigestResponse:
     """What the phone should hold at `as_of`, to be compared with what it does; `kinds` are separated by commas."""
-    return await digest(phone_of(request), as_of, kinds.split(",") if kinds else None)
+    return answered(request, await digest(phone_of(request), as_of, kinds.split(",") if kinds else None))
 
 
 hub = Hub(

@@ -9,6 +9,7 @@ import msgspec
 from sync import refusal
 from sync.effects import path_of
 from sync.operations import Outcome, quarantine
+from sync.packed import json_of
 from sync.wire import (
     OPERATION_BYTES_MAX,
     OPERATIONS_MAX,
@@ -73,6 +74,17 @@ def decode_mended(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
             return decoder.decode(_mended(body))
         except UNREADABLE:
             raise refusal.malformed(path_of(error)) from error
+
+
+def decode_packed_push(body: bytes) -> PushRequest:
+    """The same from MessagePack. The limits count the JSON it stands for, too."""
+    if len(body) > PUSH_BYTES_MAX:
+        raise refusal.too_large(f"{PUSH_BYTES_MAX} bytes")
+    try:
+        plain = json_of(body)
+    except ValueError as error:
+        raise refusal.malformed("$") from error
+    return decode_push(plain)
 
 
 def _mended(body: bytes) -> bytes:

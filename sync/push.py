@@ -16,14 +16,14 @@ from sync.configuration import now
 from sync.decisions import release
 from sync.devices import STOPS, DeviceContext, fork, stopped
 from sync.effects import apply_together, lock_targets, understand
-from sync.envelope import Item, decode_push, read_items
+from sync.envelope import Item, decode_packed_push, decode_push, read_items
 from sync.operations import Operation, OperationContext, Outcome, Registration, operation_of, quarantine
 from sync.quarantine import ID_REUSED, Kept, keep, missing_or_open, open_for
 from sync.results import is_plain, repeated, result_of, store_results
 from sync.transaction import execute, fetch, is_busy, is_postgres, retrying, transaction
 from sync.wire import PushRequest, PushResponse, Result, WireOperation
 
-__all__ = ["decode_push", "push"]
+__all__ = ["decode_packed_push", "decode_push", "push"]
 
 log = logging.getLogger("sync")
 ID_TAKEN = refusal.id_taken().code

@@ -21,7 +21,7 @@ RX_LIMIT_MAX = 1_000
 KINDS_MAX = 100
 REPAIRS_MAX = 20
 """Scopes one pull may ask to repair; a phone with more to mend reads everything again."""
-FEATURES = ("digest", "events", "gzip", "repair", "zstd")
+FEATURES = ("digest", "events", "gzip", "msgpack", "repair", "zstd")
 """What a client may count on beyond push and pull."""
 NOTHING = msgspec.Raw(b"")
 

@@ -1,7 +1,11 @@
 """The protocol's smaller addresses through the real door: hello, digest, events."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
+from sync.identity import new_id
 from sync.wire import row_hash
 from tests.server.fieldwork import enterprises, phone
 from tests.server.streams import EventStream
@@ -83,8 +87,6 @@ async def test_rule_18_a_stream_that_comes_back_behind_is_answered_at_once(dongh
 
 
 async def test_rule_18_a_silent_stream_says_that_it_lives(donghu, monkeypatch):
-    import msgspec
-
     from server.settings import settings
 
     quick = msgspec.structs.replace(settings, events_heartbeat_seconds=0)
@@ -126,3 +128,59 @@ async def test_rule_18_a_server_that_stops_ends_its_streams(donghu):
         assert await stream.event() is None
     async with EventStream(device.meta("token")) as stream:
         assert (stream.status, stream.headers["retry-after"].isdigit()) == (503, True)
+
+
+@pytest.mark.parametrize("encoding", ["", "zstd", "gzip"])
+async def test_rule_20_push_and_pull_speak_messagepack_packed_or_not(donghu, encoding):
+    import gzip
+
+    import zstandard
+
+    await enterprises(donghu, 6)
+    device = await phone(donghu, donghu.zhou)
+    headers = {"Content-Type": "application/msgpack", "Accept": "application/msgpack", "Accept-Encoding": encoding}
+    pack = {"": bytes, "zstd": zstandard.compress, "gzip": gzip.compress}[encoding]
+    if encoding:
+        headers["Content-Encoding"] = encoding
+
+    async def told(path: str, content: Any) -> Any:
+        body = pack(msgspec.msgpack.encode(content))
+        request = device.client.build_request(
+            "POST", path, content=body, headers=headers | {"Authorization": f"Bearer {device.meta('token')}"}
+        )
+        answer = await device.client.send(request, stream=True)
+        raw = b"".join([piece async for piece in answer.aiter_raw()])
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/msgpack")
+        packed_as = answer.headers.get("content-encoding", "")
+        assert packed_as == (encoding if path.endswith("pull") else "")
+        unpack = {"": bytes, "zstd": lambda one: zstandard.ZstdDecompressor().decompressobj().decompress(one)}
+        return msgspec.msgpack.decode(unpack.get(packed_as, gzip.decompress)(raw))
+
+    page = await told("/sync/v1/pull", {"cursor": None})
+    plain = (await asked(device, "POST", "/sync/v1/pull", json={"cursor": None})).json()
+    assert page["changes"] == plain["changes"]
+    operation = {
+        "n": 1,
+        "id": str(new_id()),
+        "op": "feedback.send",
+        "target": str(new_id()),
+        "args": {"text": "好用", "half": 0.5},
+        "at": "2026-11-20T10:00:00+08:00",
+    }
+    content = {"device": device.device, "incarnation": device.meta("incarnation"), "operations": [operation]}
+    first = await told("/sync/v1/push", content)
+    again = (await asked(device, "POST", "/sync/v1/push", json=content)).json()
+    assert again["results"][0]["duplicate"] is True
+    assert again["results"][0]["status"] == first["results"][0]["status"]
+
+
+async def test_rule_20_refusals_are_json_and_a_client_that_takes_json_gets_it(donghu):
+    device = await phone(donghu, donghu.zhou)
+    packed = {"Accept": "application/msgpack"}
+    refused = await asked(device, "GET", "/sync/v1/digest?as_of=99999999", headers=packed)
+    assert (refused.status_code, refused.headers["content-type"]) == (410, "application/problem+json")
+    both = await asked(device, "GET", "/sync/v1/hello", headers={"Accept": "application/msgpack, application/json"})
+    assert both.json()["protocol"] == 1
+    body = msgspec.msgpack.encode({"cursor": None, "limit": float("nan")})
+    wrong = await asked(device, "POST", "/sync/v1/pull", content=body, headers={"Content-Type": "application/msgpack"})
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "request.malformed")
