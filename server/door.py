@@ -85,14 +85,12 @@ class _Reader(Struct, frozen=True):
     decode: Callable[[bytes], Any]
 
 
-def read_with(annotation: Any, read: Callable[[bytes], Any], read_packed: Callable[[bytes], Any]) -> None:
-    """Bodies of this type are read by these, from JSON and from MessagePack; they raise refusals of their own."""
-    packed = _Reader(read_packed)
-    _cache[annotation] = {
-        "application/json": _Reader(read),
-        "application/msgpack": packed,
-        "application/x-msgpack": packed,
-    }
+def read_with(annotation: Any, read: Callable[[bytes], Any], read_packed: Callable[[bytes], Any] | None = None) -> None:
+    """Bodies of this type are read by these, from JSON and (if given) from MessagePack; they raise refusals of their own."""
+    _cache[annotation] = {"application/json": _Reader(read)}
+    if read_packed is not None:
+        packed = _Reader(read_packed)
+        _cache[annotation] |= {"application/msgpack": packed, "application/x-msgpack": packed}
 
 
 def _decoders_of(annotation: Any) -> dict[str, Any]:
