@@ -6,7 +6,7 @@ that lock*; asked for earlier, an assignment that moves meanwhile would leave a 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from secrets import token_hex
 from typing import Any
@@ -28,6 +28,9 @@ _MOVE = (
 )
 
 
+_NOWHERE: frozenset[str] = frozenset()
+
+
 class Touch(msgspec.Struct, frozen=True):
     """A row that changed, or went (`op` gone), or became part of another (`op` redirect)."""
 
@@ -36,8 +39,8 @@ class Touch(msgspec.Struct, frozen=True):
     id: UUID
     op: str = "put"
     redirect_to: UUID | None = None
-    is_new: bool = False
-    """Inserted by this very transaction: no phone can have it yet, so nobody need look."""
+    scopes: frozenset[str] | None = None
+    """Of a row that this very transaction inserted: nobody else can have changed them, and no phone can have the row."""
 
 
 class GrantChange(msgspec.Struct, frozen=True):
@@ -70,10 +73,11 @@ def touch_many(bureau: UUID, kind: str, many: Iterable[UUID], *, gone: bool = Fa
         touch(bureau, kind, id, gone=gone)
 
 
-def touch_new(bureau: UUID, kind: str, many: Iterable[UUID]) -> None:
-    """`touch` for rows that this transaction has just inserted."""
-    for id in many:
-        defer(flush, Touch(bureau, kind, id, is_new=True), order=FLUSH_ORDER)
+def touch_new(bureau: UUID, kind: str, made: Mapping[UUID, Iterable[str]]) -> None:
+    """`touch` for rows that this transaction has just inserted, each with the scopes its kind names for it. One that is
+    touched again by `touch` is asked for like all others."""
+    for id, scopes in made.items():
+        defer(flush, Touch(bureau, kind, id, scopes=frozenset(scopes)), order=FLUSH_ORDER)
 
 
 async def flush(items: list[Touch | GrantChange | Stamp]) -> None:
@@ -90,7 +94,7 @@ async def _flush_bureau(bureau: UUID, items: list[Touch | GrantChange | Stamp]) 
     new: set[UUID] = set()
     for item in items:
         if isinstance(item, Touch):
-            if item.is_new:
+            if item.scopes is not None:
                 new.add(item.id)
             earlier = touches.get((item.kind, item.id))
             if earlier is None or earlier.op != "redirect":
@@ -138,15 +142,15 @@ async def _write_touches(
 ) -> set[str]:
     """Rows move to their numbers in all their scopes at once; scopes that no longer hold them are told so. Returns all those
     scopes."""
-    current = await _current_scopes(bureau, touches)
+    current = await _current_scopes(bureau, [one for one in touches if one.scopes is None])
     known = [one for one in touches if one.id not in new] if new else touches
     former = await _former_scopes(bureau, known) if known else {}
     lines: list[tuple[Any, ...]] = []
     for seq, one in enumerate(touches, before + 1):
         key = one.kind, one.id
-        scopes = current.get(key, set())
+        scopes = current.get(key, _NOWHERE) if one.scopes is None else one.scopes
         lines.extend((bureau, one.kind, one.id, scope, seq, "put", None) for scope in scopes)
-        if former and (left := former.get(key, set()) - scopes):
+        if former and (left := former.get(key, _NOWHERE) - scopes):
             is_gone = one.op == "put" and key not in current
             op = "gone" if is_gone else "out" if one.op == "put" else one.op
             lines.extend((bureau, one.kind, one.id, scope, seq, op, one.redirect_to) for scope in left)

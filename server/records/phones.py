@@ -11,11 +11,10 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from server.records.actions import Amendment, amend_record, withdraw_record
-from server.records.submission import KIND, Incoming, Submission, submit_records
+from server.records.submission import KIND, Incoming, Submission, submit_records, work_scopes
 from sync.bulk import among, ids
 from sync.operations import Kind, Operation, OperationContext, Outcome, applied, operation, quarantine, register_kind
 from sync.refusal import Refusal
-from sync.scopes import person_scope
 from sync.transaction import fetch, is_postgres
 
 
@@ -120,10 +119,7 @@ async def scopes(bureau: UUID, records: list[UUID]) -> dict[UUID, set[str]]:
     found = await fetch(
         f"SELECT id, person, enterprise FROM record WHERE bureau = $1 AND id {among(2)}", [bureau, ids(records)]
     )
-    return {
-        row[0]: {person_scope(row[1])} if row[2] is None else {person_scope(row[1]), f"enterprise:{row[2]}"}
-        for row in found
-    }
+    return {row[0]: work_scopes(row[1], row[2]) for row in found}
 
 
 def connect() -> None:

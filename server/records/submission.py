@@ -26,7 +26,7 @@ from sync.bulk import among, ids, insert
 from sync.feed import touch_new
 from sync.operations import OperationContext
 from sync.refusal import Refusal
-from sync.scopes import scopes_of
+from sync.scopes import person_scope, scopes_of
 from sync.transaction import fetch, is_postgres
 
 KIND = "record"
@@ -196,6 +196,11 @@ async def _roles_of(context: OperationContext) -> list[str] | None:
     return [row[0] for row in found]
 
 
+def work_scopes(person: UUID, enterprise: UUID | None) -> set[str]:
+    """Whoever did it, and whoever looks after the enterprise."""
+    return {person_scope(person)} if enterprise is None else {person_scope(person), f"enterprise:{enterprise}"}
+
+
 def collected_at(context: OperationContext, filled_at: datetime) -> datetime:
     return min(context.corrected(filled_at), context.received_at)
 
@@ -265,7 +270,9 @@ async def _store(context: OperationContext, taken: list[tuple[Incoming, Submitte
         of_version.setdefault(record.judgement.published.id, []).append(record)
     for several in of_version.values():
         ids_of = [record.id for record in several]
-        touch_new(context.bureau, KIND, ids_of)
+        touch_new(
+            context.bureau, KIND, {record.id: work_scopes(record.person, record.enterprise) for record in several}
+        )
         details = {"form": several[0].form_id, "version": several[0].version}
         record_events(context, "record.submit", KIND, ids_of, details)
 

@@ -13,7 +13,7 @@ from forms.entities import EntityChange, extract
 from server.audit.actions import record_event
 from server.enterprises.tables import Enterprise
 from server.people.actor import Actor, system_of
-from server.records.submission import SubmittedRecord
+from server.records.submission import SubmittedRecord, work_scopes
 from sync.bulk import among, ids, insert
 from sync.feed import touch_new
 from sync.identity import kin_id
@@ -96,7 +96,7 @@ async def store_reports(actor: Actor, reports: Sequence[FiledReport]) -> None:
     if not reports:
         return
     await insert("report", _COLUMNS, [astuple(report) for report in reports])
-    touch_new(actor.bureau, KIND, [report.id for report in reports])
+    touch_new(actor.bureau, KIND, {report.id: work_scopes(report.person, report.enterprise) for report in reports})
     for report in reports:
         await record_event(actor, "report.file", KIND, report.id, {"record": report.record, "origin": report.origin})
     for follower in _followers:

@@ -9,11 +9,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from server.records.submission import work_scopes
 from server.reports.actions import CONTACT_KIND
 from server.reports.filed import KIND
 from sync.bulk import among, ids
 from sync.operations import Kind, register_kind
-from sync.scopes import person_scope
 from sync.transaction import fetch
 
 
@@ -64,10 +64,7 @@ async def scopes(bureau: UUID, reports: list[UUID]) -> dict[UUID, set[str]]:
     found = await fetch(
         f"SELECT id, person, enterprise FROM report WHERE bureau = $1 AND id {among(2)}", [bureau, ids(reports)]
     )
-    return {
-        row[0]: {person_scope(row[1])} if row[2] is None else {person_scope(row[1]), f"enterprise:{row[2]}"}
-        for row in found
-    }
+    return {row[0]: work_scopes(row[1], row[2]) for row in found}
 
 
 def connect() -> None:

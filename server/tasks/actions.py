@@ -14,6 +14,7 @@ from server.refusals import refusal
 from server.tasks.promises import FORM_ID, Promise, promises_in
 from server.tasks.tables import CANCELLED, DONE, OPEN, Task
 from sync.bulk import insert, locked
+from sync.scopes import person_scope
 from sync.transaction import transaction
 
 KIND = "task"
@@ -59,7 +60,7 @@ async def follow_visit_records(system: Actor, records: list[SubmittedRecord]) ->
             made += [[one.id, *owner, one.source, one.title, one.due_on, OPEN, "", now()] for one in promises]
     if made:
         await insert("task", _COLUMNS, made, "ON CONFLICT (id) DO NOTHING")
-        sync.feed.touch_many(system.bureau, KIND, [row[0] for row in made])
+        sync.feed.touch_new(system.bureau, KIND, {row[0]: [person_scope(row[2])] for row in made})
 
 
 async def follow_withdrawal(system: Actor, record: UUID) -> None:

@@ -5,36 +5,62 @@ Every pushed visit record passes here, so a batch costs a handful of statements,
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import astuple
 
 import sync.feed
 from server.moment import now
 from server.people.actor import Actor
 from server.people.tables import Person
-from server.records.submission import SubmittedRecord
+from server.records.submission import SubmittedRecord, work_scopes
 from server.settings import settings
 from server.visits.actions import KIND
 from server.visits.tables import CANCELLED, CHANNELS, DONE, PLANNED, Visit
-from sync.bulk import locked
+from sync.bulk import among, ids, insert, locked
 from sync.identity import kin_id, named_id
-from sync.transaction import executemany, transaction
+from sync.scopes import person_scope
+from sync.transaction import fetch, is_postgres, transaction
 
 FORM_ID = "visit_record"
 WITHDRAWN = "走访记录已撤回 / The record was withdrawn"
-COLUMNS = "id, bureau, enterprise, person, day, channel, purpose, state, record, campaign, created_at, updated_at"
-_STORE = (
-    f"INSERT INTO visit ({COLUMNS}, note, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', '')"
-    " ON CONFLICT (id) DO UPDATE SET day = excluded.day, channel = excluded.channel, purpose = excluded.purpose,"
+_COLUMNS = (
+    "id uuid, bureau uuid, enterprise uuid, person uuid, day date, channel text, purpose text, state text, record uuid,"
+    " campaign uuid, created_at timestamptz, updated_at timestamptz, note text, reason text"
+)
+_OR_UPDATE = (
+    "ON CONFLICT (id) DO UPDATE SET day = excluded.day, channel = excluded.channel, purpose = excluded.purpose,"
     " state = excluded.state, record = excluded.record, campaign = excluded.campaign, updated_at = excluded.updated_at"
 )
-_ALONG = (
-    "INSERT INTO visit_companion (id, bureau, visit, person) VALUES ($1, $2, $3, $4)"
-    " ON CONFLICT (visit, person) DO NOTHING"
-)
+_COMPANION = "id uuid, bureau uuid, visit uuid, person uuid"
+
+
+class _Meeting(Struct, eq=False):
+    """A row of `visit`, without the ORM: every visit record makes one."""
+
+    id: UUID
+    bureau: UUID
+    enterprise: UUID | None
+    person: UUID
+    day: date
+    channel: str
+    purpose: str
+    state: str
+    record: UUID | None
+    campaign: UUID | None
+    created_at: datetime
+    updated_at: datetime
+    note: str = ""
+    reason: str = ""
+    is_new: bool = False
+    """Made for its record, under an id that nobody else can have made."""
+
+
+_FIELDS = _Meeting.__struct_fields__[:-1]
 
 
 async def follow_visit_records(system: Actor, records: list[SubmittedRecord]) -> None:
@@ -46,18 +72,29 @@ async def follow_visit_records(system: Actor, records: list[SubmittedRecord]) ->
         waiting = await _candidates(system.bureau, made)
         taken = await _taken(made, waiting)
         visits = [_take_place(system.bureau, record, waiting, taken) for record in made]
-        columns = COLUMNS.split(", ")
-        await executemany(_STORE, [[getattr(visit, column) for column in columns] for visit in visits])
-        colleagues = await _colleagues(system.bureau, made)
-        along = [
-            [named_id("companion", visit.id, person), system.bureau, visit.id, person]
-            for record, visit in zip(made, visits, strict=True)
-            for person in _visitors(record)
-            if person in colleagues and person != visit.person
-        ]
-        if along:
-            await executemany(_ALONG, along)
-        sync.feed.touch_many(system.bureau, KIND, [visit.id for visit in visits])
+        await insert("visit", _COLUMNS, [astuple(visit)[:-1] for visit in visits], _OR_UPDATE)
+        along = await _bring_along(system.bureau, made, visits)
+        new = [visit for visit in visits if visit.is_new]
+        scopes = {visit.id: work_scopes(visit.person, visit.enterprise) for visit in new}
+        for visit, companion in along:
+            if visit in scopes:
+                scopes[visit].add(person_scope(companion))
+        sync.feed.touch_new(system.bureau, KIND, scopes)
+        sync.feed.touch_many(system.bureau, KIND, [visit.id for visit in visits if not visit.is_new])
+
+
+async def _bring_along(bureau: UUID, records: list[SubmittedRecord], visits: list[_Meeting]) -> list[tuple[UUID, UUID]]:
+    """Visits and those who went along, as the records tell."""
+    colleagues = await _colleagues(bureau, records)
+    along = [
+        (visit.id, person)
+        for record, visit in zip(records, visits, strict=True)
+        for person in _visitors(record)
+        if person in colleagues and person != visit.person
+    ]
+    rows = [(named_id("companion", visit, person), bureau, visit, person) for visit, person in along]
+    await insert("visit_companion", _COMPANION, rows, "ON CONFLICT (visit, person) DO NOTHING")
+    return along
 
 
 async def follow_withdrawal(system: Actor, record: UUID) -> None:
@@ -78,24 +115,27 @@ async def follow_enterprise_merge(system: Actor, old: UUID, into: UUID) -> None:
         sync.feed.touch(system.bureau, KIND, row["id"])
 
 
-async def _candidates(bureau: UUID, records: list[SubmittedRecord]) -> list[Visit]:
-    """Visits to these enterprises that a record of the batch finished before, or names, or that are still planned; held until the
-    commit."""
-    named = [record.visit for record in records if record.visit is not None]
-    found: list[Visit] = (
-        await locked(Visit.objects())
-        .where(
-            Visit.bureau == bureau,
-            Visit.enterprise.is_in(list({record.enterprise for record in records})),
-            Visit.record.is_in([record.id for record in records])
-            | ((Visit.state == PLANNED) | Visit.id.is_in([*named, bureau])) & Visit.record.is_null(),
-        )
-        .order_by(Visit.id)
+async def _candidates(bureau: UUID, records: list[SubmittedRecord]) -> list[_Meeting]:
+    """Visits to these enterprises that are planned by the records' authors, or that a record of the batch names or
+    finished before; held until the commit. Each is found through its own index, so that long histories cost nothing."""
+    enterprises = ids({record.enterprise for record in records if record.enterprise is not None})
+    select = f"SELECT {', '.join(_FIELDS)} FROM visit WHERE bureau = $1 AND enterprise {among(2)}"
+    hold = " ORDER BY id FOR UPDATE" if is_postgres() else ""
+    found = await fetch(
+        f"{select} AND person {among(3)} AND state = $4 AND record IS NULL{hold}",
+        [bureau, enterprises, ids({record.person for record in records}), PLANNED],
     )
-    return found
+    named = [record.visit for record in records if record.visit is not None]
+    amended = [record.id for record in records if record.is_amendment]
+    if named or amended:
+        found += await fetch(
+            f"{select} AND (record {among(3)} OR id {among(4)} AND record IS NULL){hold}",
+            [bureau, enterprises, ids(amended), ids(named)],
+        )
+    return list({row[0]: _Meeting(*row) for row in found}.values())
 
 
-async def _taken(records: list[SubmittedRecord], known: list[Visit]) -> set[UUID]:
+async def _taken(records: list[SubmittedRecord], known: list[_Meeting]) -> set[UUID]:
     """Ids that records name and that are those of other visits."""
     named = {record.visit for record in records if record.visit is not None} - {visit.id for visit in known}
     if not named:
@@ -103,7 +143,7 @@ async def _taken(records: list[SubmittedRecord], known: list[Visit]) -> set[UUID
     return {row["id"] for row in await Visit.select(Visit.id).where(Visit.id.is_in(list(named)))}
 
 
-def _take_place(bureau: UUID, record: SubmittedRecord, waiting: list[Visit], taken: set[UUID]) -> Visit:
+def _take_place(bureau: UUID, record: SubmittedRecord, waiting: list[_Meeting], taken: set[UUID]) -> _Meeting:
     answers = record.answers
     day = _day(answers.get("visit_date")) or record.collected_at.astimezone(settings.timezone).date()
     visit = _visit_of(record, day, waiting)
@@ -114,13 +154,20 @@ def _take_place(bureau: UUID, record: SubmittedRecord, waiting: list[Visit], tak
         # The phone may name a visit whose plan has not come yet: then that is the one.
         own = record.visit if record.visit is not None and record.visit not in taken else None
         taken.update([own] if own else [])
-        visit = Visit(
+        visit = _Meeting(
             id=own or kin_id(record.id, "visit"),
             bureau=bureau,
             enterprise=record.enterprise,
             person=record.person,
+            day=day,
             channel=CHANNELS[0],
+            purpose="[]",
+            state=DONE,
+            record=None,
+            campaign=None,
             created_at=now(),
+            updated_at=now(),
+            is_new=own is None and not record.is_amendment,
         )
     channel, purpose = answers.get("channel"), answers.get("purpose")
     if channel in CHANNELS:
@@ -132,7 +179,7 @@ def _take_place(bureau: UUID, record: SubmittedRecord, waiting: list[Visit], tak
     return visit
 
 
-def _visit_of(record: SubmittedRecord, day: date, waiting: list[Visit]) -> Visit | None:
+def _visit_of(record: SubmittedRecord, day: date, waiting: list[_Meeting]) -> _Meeting | None:
     """The visit this record already finished; else the one it names; else the visitor's own plan nearest to the day."""
     here = [visit for visit in waiting if visit.enterprise == record.enterprise]
     for visit in here:

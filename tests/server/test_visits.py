@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from server.moment import today
 from server.visits.calendar.guard import Neighbour, near, warn
 from sync.identity import new_id
+from sync.operations import kind_of
+from sync.transaction import fetch
 from tests.server.fieldwork import enterprises, phone, publish, submit, visit_answers
 
 pytestmark = pytest.mark.anyio
@@ -232,6 +234,31 @@ async def test_two_records_of_one_push_that_name_the_same_visit_are_two_visits(d
     lines = await calendar(donghu.zhou, enterprise=str(one))
     assert sorted(line["record"] for line in lines) == sorted(map(str, records))
     assert next(line["record"] for line in lines if line["id"] == planned) == str(records[0])
+
+
+async def test_what_a_push_says_of_the_scopes_of_its_new_rows_is_what_their_kinds_say(donghu, feng):
+    """Rows just made are not read again for their scopes; whatever reads them later must find the same."""
+    (enterprise,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    device = await phone(donghu, donghu.zhou)
+    problem = {"title": "缺工", "description": "节后缺普工三十名", "category": "0101", "urgency": "normal", "said": 1}
+    answers = visit_answers(
+        enterprise,
+        day(0),
+        visitors=[{"visitor": str(feng.id)}],
+        no_issue_confirm="no",
+        issues=[problem, problem | {"title": "缺贷款", "solved_on_site": "yes"}],
+        promises=[{"promise": "送政策汇编", "promise_due": day(3)}],
+    )
+    submit(device, "visit_record", version, answers, enterprise=enterprise)
+    await device.sync()
+    said: dict[tuple[str, Any], set[str]] = {}
+    for row in await fetch("SELECT kind, id, scope FROM sync_feed WHERE op = 'put'"):
+        said.setdefault((row["kind"], row["id"]), set()).add(row["scope"])
+    made = {kind for kind, _ in said}
+    assert {"record", "report", "issue", "visit", "task"} <= made
+    for (kind, id), scopes in said.items():
+        assert (await kind_of(kind).scopes(donghu.bureau, [id])).get(id) == scopes, kind
 
 
 async def test_a_visit_cancelled_at_the_desk_took_place_all_the_same_if_the_phone_says_so(donghu):

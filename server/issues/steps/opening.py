@@ -15,6 +15,7 @@ from server.issues.steps.dues import due_columns
 from server.issues.steps.numbers import take_numbers
 from server.issues.tables import NEVER
 from server.people.actor import Actor
+from server.records.submission import work_scopes
 from server.reports.filed import FiledReport
 from server.settings import settings
 from server.worktime.actions import calendar_of, keep_calendar
@@ -47,16 +48,18 @@ def issue_of(report: UUID) -> UUID:
 
 async def open_reports(actor: Actor, reports: Sequence[FiledReport]) -> list[UUID]:
     """Ids of the issues, in the order of the reports. What is open already stays as it is."""
-    wanted = {issue_of(report.id): report for report in reports}
+    opened = [issue_of(report.id) for report in reports]
+    wanted = dict(zip(opened, reports, strict=True))
     async with transaction():
         known = await fetch(f"SELECT id FROM issue WHERE id {among(1)}", [ids(wanted)])
         fresh = {id: report for id, report in wanted.items() if id not in {UUID(str(row[0])) for row in known}}
         if fresh:
             await _write(actor, fresh)
-            touch_new(actor.bureau, KIND, fresh)
+            scopes = {id: work_scopes(report.person, report.enterprise) for id, report in fresh.items()}
+            touch_new(actor.bureau, KIND, scopes)
             for id, report in fresh.items():
                 await record_event(actor, "issue.open", KIND, id, {"report": str(report.id)})
-    return [issue_of(report.id) for report in reports]
+    return opened
 
 
 async def follow_reports(actor: Actor, reports: list[FiledReport]) -> None:
