@@ -64,7 +64,7 @@ def _rows(declaration: EntityDeclaration, answers: Any) -> Iterator[tuple[str, t
     for name in declaration.repeat:
         inner: list[tuple[str, tuple[int, ...], Any]] = []
         for place, rows, inside in waiting:
-            value = inside.get(name) if isinstance(inside, Mapping) else None
+            value = inside.get(name) if isinstance(inside, dict) else None
             here = f"{place}.{name}" if place else name
             if isinstance(value, list):
                 inner += [(f"{here}[{index + 1}]", (*rows, index), row) for index, row in enumerate(value)]
@@ -72,7 +72,7 @@ def _rows(declaration: EntityDeclaration, answers: Any) -> Iterator[tuple[str, t
                 inner.append((here, rows, value))
         waiting = inner
     for place, rows, inside in waiting:
-        if isinstance(inside, Mapping):
+        if isinstance(inside, dict):
             yield place, rows, inside
 
 
@@ -144,7 +144,7 @@ class _Maker:
                 continue
             value: Any = answers
             for part in path[inside:]:
-                value = value.get(part) if isinstance(value, Mapping) else None
+                value = value.get(part) if isinstance(value, dict) else None
             text = write_value(value)
             if text or keep_empty:
                 found[name] = text

@@ -18,6 +18,8 @@ from sync.refusal import Refusal
 ANSWERS_DEPTH_MAX = 64
 """Repeats within repeats of answers. How deep the decoder itself can go differs between versions of Python."""
 
+_NESTED = (dict, list)
+
 
 class Judgement(Struct, frozen=True):
     """What was found about one body of answers. `evaluation` is None when the plain check sufficed."""
@@ -73,13 +75,8 @@ async def judge(bureau: UUID, submissions: Sequence[Any]) -> list[Judgement | Re
 def _is_deeper_than(value: Any, limit: int) -> bool:
     level = [value]
     for _ in range(limit):
-        level = [
-            child
-            for one in level
-            if isinstance(one, dict | list)
-            for child in (one.values() if isinstance(one, dict) else one)
-            if isinstance(child, dict | list)
-        ]
+        inside = (one.values() if type(one) is dict else one for one in level if type(one) in _NESTED)
+        level = [child for several in inside for child in several if type(child) in _NESTED]
         if not level:
             return False
     return True
