@@ -1,6 +1,7 @@
-"""`python -m bench push|visit|pull|evaluate|import [--database sqlite|postgres]`: our figures beside a bare baseline.
+"""`python -m bench NAME [--database sqlite|postgres]`: our figures beside a bare baseline of the same run.
 
-Prints tables for people and, as its last line, one JSON object with name, value, unit and ratio (ours ÷ baseline).
+NAME is push, visit, pull, evaluate, import, bootstrap, fanout or history. Prints tables for people and, as its last line,
+one JSON object with name, value, unit and ratio (ours ÷ baseline).
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ NAMES = {
     "pull": "bench.pull",
     "evaluate": "bench.evaluate",
     "import": "bench.importing",
+    "bootstrap": "bench.bootstrap",
+    "fanout": "bench.fanout",
+    "history": "bench.history",
 }
 
 

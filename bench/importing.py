@@ -48,15 +48,15 @@ TABLES = {
 }
 
 
-def make_list(seed: int) -> bytes:
-    """A list as an office keeps it, with valid codes and plausible names."""
+def make_list(seed: int, rows: int = ROWS, first: int = 0) -> bytes:
+    """A list as an office keeps it, with valid codes and plausible names, numbered from `first` on."""
     from server.enterprises.credit_code import compose
 
     chance = random.Random(seed)
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(HEADER)
-    for number in range(ROWS):
+    for number in range(first, first + rows):
         name = (
             chance.choice(PLACES) + "".join(chance.sample(SYMBOLS, 2)) + chance.choice(TRADES) + f"{number}号有限公司"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -40,8 +40,16 @@ class World(Struct):
         return Known(self.bureau, persons, self.form_version, {phone.token: phone.person for phone in self.phones})
 
 
-async def build(workbook: bytes, media: dict[str, bytes], enterprises: int = 0) -> World:
-    """Through the product's own actions; afterwards nothing is connected to the database."""
+async def build(
+    workbook: bytes,
+    media: dict[str, bytes],
+    enterprises: int = 0,
+    *,
+    phones: int = CLIENTS,
+    then: Callable[[Any], Awaitable[None]] | None = None,
+) -> World:
+    """Through the product's own actions; afterwards nothing is connected to the database. `then` may do more as the
+    bureau's system."""
     from server import wiring
     from server.devices.actions import offer_enrolment
     from server.enterprises.actions import NewEnterprise, add_enterprise
@@ -56,19 +64,22 @@ async def build(workbook: bytes, media: dict[str, bytes], enterprises: int = 0) 
     await make_schema()
     actor = await found_bureau("bench", "测速局", "360102")
     published = await publish_form(actor, workbook, "bench.xlsx", media)
-    phones, firms = [], []
-    for number in range(CLIENTS):
+    enrolled: list[Phone] = []
+    firms = []
+    for number in range(phones):
         login = f"phone{number}"
         person = await add_person(actor, NewPerson(login=login, name="周访", unit="bench", roles=("commissioner",)))
         incarnation = f"incarnation-{number}"
         device = await enrol((await offer_enrolment(actor, login)).code, incarnation)
-        phones.append(Phone(device.device, person.id, device.token, incarnation))
+        enrolled.append(Phone(device.device, person.id, device.token, incarnation))
     for number in range(enterprises):
         firm = await add_enterprise(actor, NewEnterprise(name=f"测速企业{number}"))
         firms.append(firm.id)
-        await assign_enterprise(actor, firm.id, phones[number % CLIENTS].person)
+        await assign_enterprise(actor, firm.id, enrolled[number % phones].person)
+    if then is not None:
+        await then(actor)
     await engine().close()
-    return World(actor.bureau, published.version_id, phones, firms)
+    return World(actor.bureau, published.version_id, enrolled, firms)
 
 
 def push_request(phone: Phone, records: Iterator[dict[str, Any]], count: int = OPERATIONS) -> bytes:
