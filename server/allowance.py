@@ -23,6 +23,12 @@ class Allowance:
             self._used[key].append(moment)
         return wait
 
+    def give_back(self, key: str) -> None:
+        """What was taken last turned out not to count."""
+        used = self._used.get(key)
+        if used:
+            used.pop()
+
     def wait(self, key: str, moment: datetime) -> int:
         """The same, and nothing is used up: for those of whom only what fails is to count."""
         used = self._used.setdefault(key, deque())

@@ -54,7 +54,16 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     ),
     # people
     "session.required": (401, "请先登录", "Sign in first"),
-    "session.wrong": (401, "账号或密码不正确", "The login or the password is wrong"),
+    "session.wrong": (
+        401,
+        "账号或密码不正确;多次输错后会暂停登录一段时间",
+        "The login or the password is wrong; after several wrong ones a login rests for a while",
+    ),
+    "session.too_often": (
+        429,
+        "登录失败次数过多,请 {retry_after} 秒后再试",
+        "Too many failed sign-ins from here; try again in {retry_after} seconds",
+    ),
     "session.locked": (
         429,
         "密码错误次数过多,请在 {until} 之后再试",
@@ -334,6 +343,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         409,
         "记录{state_zh},不能再修改或撤回",
         "The record is {state} and can no longer be changed or withdrawn",
+    ),
+    "record.other_version": (
+        409,
+        "记录已有第 {n} 版,您看的是第 {seen} 版,请重新查看后再审核",
+        "The record is at version {n} and you saw version {seen}; look again before you approve",
     ),
     "record.not_reviewable": (
         409,

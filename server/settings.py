@@ -91,6 +91,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """For how many days a revoked phone may still hand in what it recorded, into quarantine, unless it is said otherwise."""
     wrong_codes_per_minute: int = 30
     """Wrong enrolment codes one address may send in a minute, in each process."""
+    wrong_passwords_per_minute: int = 60
+    """Failed sign-ins one address may send in a minute, in each process."""
     assignments_per_commissioner_max: int = 5
     """Enterprises per commissioner above which an assignment carries a warning."""
     visit_interval_days: int = 30

@@ -251,7 +251,10 @@ async def _write(context: OperationContext, enterprise: UUID, values: dict[str, 
 async def entity_list_csv(bureau: UUID, actor: Actor) -> str:
     """`enterprises.csv` for `select_one_from_file`: every firm in business dealings with the bureau, so that nobody adds one twice.
 
-    The rows beyond name, code and reading are public registry data; contacts are in the dossier alone.
+    A choice list for phones and form tools, so every cell is what the registry holds, also where a spreadsheet would take
+    it for a formula: an escaped name would be shown and stored as another name. What people open in a spreadsheet (the report
+    of an import) is escaped where it is written. The rows beyond name, code and reading are public registry data; contacts
+    are in the dossier alone.
     """
     actor.must("enterprise.read")
     rows = await fetch(

