@@ -24,7 +24,7 @@ from server.enterprises.assignments.actions import hand_over
 from server.enterprises.tables import EnterpriseAssignment
 from server.people.roles import COMMISSIONER, DISPATCHER, SUPERVISOR
 from server.quarantine.actions import accept, list_waiting
-from server.records.actions import approve_record, return_record
+from server.records.actions import approve_record, find_record, return_record
 from server.settings import settings
 from server.tasks.actions import finish_task
 from server.tasks.tables import Task
@@ -233,7 +233,7 @@ class Programme:
 
     async def _approve(self, record: UUID) -> None:
         supervisor = await self.stage.actor(self.chance.choice(self.cast.of_role(SUPERVISOR)).id)
-        await approve_record(supervisor, record)
+        await approve_record(supervisor, record, (await find_record(supervisor, record)).versions)
 
     def _plan_return(self, record: UUID, firm: Firm, answers: dict[str, Any], moment: datetime, *, again: bool) -> None:
         """Sent back the next day with a reason; the author mends it the day after."""

@@ -158,8 +158,9 @@ async def withdraw_record(context: OperationContext, id: UUID, reason: str) -> N
             await follower(system_of(context.bureau), id)
 
 
-async def approve_record(actor: Actor, id: UUID) -> None:
-    await _review(actor, id, APPROVED, "")
+async def approve_record(actor: Actor, id: UUID, seen: int) -> None:
+    """`seen` is the version that was looked at. Raises `record.other_version` when the author has amended it since."""
+    await _review(actor, id, APPROVED, "", seen)
 
 
 async def return_record(actor: Actor, id: UUID, reason: str) -> None:
@@ -167,13 +168,15 @@ async def return_record(actor: Actor, id: UUID, reason: str) -> None:
     await _review(actor, id, RETURNED, reason)
 
 
-async def _review(actor: Actor, id: UUID, state: str, reason: str) -> None:
+async def _review(actor: Actor, id: UUID, state: str, reason: str, seen: int | None = None) -> None:
     actor.must("record.review")
     async with transaction():
         await find_record(actor, id)
         record = await locked(Record.objects()).get((Record.bureau == actor.bureau) & (Record.id == id))
         if record.state not in (RECEIVED, AMENDED):
             raise refusal("record.not_reviewable", state=record.state, state_zh=STATES[record.state])
+        if seen is not None and seen != record.versions:
+            raise refusal("record.other_version", n=record.versions, seen=seen)
         await Record.update(
             {
                 Record.state: state,

@@ -73,6 +73,11 @@ class NewRecord(Submission, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     id: UUID | None = None
 
 
+class Approval(Struct, frozen=True, forbid_unknown_fields=True):
+    version: Annotated[int, Meta(ge=1)]
+    """The number of the version that was looked at (`n`); another one must be looked at first."""
+
+
 class Return(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(min_length=1, max_length=500)]
 
@@ -123,9 +128,9 @@ async def create_record(request: Request[Any, Any, Any], data: JSONBody[NewRecor
 
 
 @post("/records/{id:uuid}/approval")
-async def create_approval(request: Request[Any, Any, Any], id: FromPath[UUID]) -> RecordLine:
+async def create_approval(request: Request[Any, Any, Any], id: FromPath[UUID], data: JSONBody[Approval]) -> RecordLine:
     async def work() -> RecordLine:
-        await approve_record(request.user, id)
+        await approve_record(request.user, id, data.version)
         return await _line_of(request.user, id)
 
     return await once(request, request.user, work)  # type: ignore[return-value]

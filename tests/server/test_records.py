@@ -129,15 +129,17 @@ async def test_a_returned_record_is_amended_reviewed_again_and_keeps_every_versi
     record = (await donghu.zhou.client.get(f"/v1/records/{id}")).json()
     assert (record["record"]["state"], record["record"]["errors"]) == ("amended", 0)
     assert [(one["n"], len(one["flaws"])) for one in record["versions"]] == [(1, 1), (2, 0)]
-    approved = await donghu.sun.client.post(f"/v1/records/{id}/approval")
+    early = await donghu.sun.client.post(f"/v1/records/{id}/approval", json={"version": 1})
+    assert (early.status_code, early.json()["code"]) == (409, "record.other_version"), "nobody approves unseen words"
+    approved = await donghu.sun.client.post(f"/v1/records/{id}/approval", json={"version": 2})
     assert approved.json()["state"] == "approved"
-    again = await donghu.sun.client.post(f"/v1/records/{id}/approval")
+    again = await donghu.sun.client.post(f"/v1/records/{id}/approval", json={"version": 2})
     assert (again.status_code, again.json()["code"]) == (409, "record.not_reviewable")
 
 
 async def test_only_reviewers_review(donghu, pulse):
     id = (await send(donghu.zhou, {"who": "王"})).json()["id"]
-    assert (await donghu.zhou.client.post(f"/v1/records/{id}/approval")).status_code == 403
+    assert (await donghu.zhou.client.post(f"/v1/records/{id}/approval", json={"version": 1})).status_code == 403
 
 
 async def test_an_approved_record_can_no_longer_be_withdrawn(donghu, pulse):
@@ -148,7 +150,7 @@ async def test_an_approved_record_can_no_longer_be_withdrawn(donghu, pulse):
     context = context_of(await donghu.zhou.actor())
     await withdraw_record(context, UUID(first), "误报")
     assert (await donghu.zhou.client.get(f"/v1/records/{first}")).json()["record"]["state"] == "withdrawn"
-    await donghu.sun.client.post(f"/v1/records/{second}/approval")
+    await donghu.sun.client.post(f"/v1/records/{second}/approval", json={"version": 1})
     with pytest.raises(Refusal) as refused:
         await withdraw_record(context, UUID(second), "误报")
     assert refused.value.code == "record.closed"
