@@ -159,8 +159,12 @@ class OperationContext(msgspec.Struct, frozen=True, kw_only=True):
         return self.clock_offset is not None and abs(self.clock_offset) > CLOCK_SUSPECT
 
     def corrected(self, at: datetime) -> datetime:
-        """A device time moved by the measured offset; never used for order or due dates."""
-        return at + (self.clock_offset or timedelta(0))
+        """A device time moved by the measured offset; never used for order or due dates. A clock at the end or the
+        beginning of time stays there."""
+        try:
+            return at + (self.clock_offset or timedelta(0))
+        except OverflowError:
+            return at
 
     def event_time(self, at: datetime) -> EventTime:
         """The time for events that stop a clock: corrected, and bounded by the device's last pull and our receipt."""

@@ -49,6 +49,11 @@ class NewPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     phone: Line = ""
 
 
+class Password(Struct, frozen=True):
+    word: str
+    hash: str
+
+
 class AddedPerson(Struct, frozen=True):
     id: UUID
     login: str
@@ -129,15 +134,24 @@ async def add_unit(actor: Actor, new: NewUnit) -> Unit:
     return unit
 
 
-async def add_person(actor: Actor, new: NewPerson, *, with_password: bool = True) -> AddedPerson:
+async def make_password(actor: Actor) -> Password:
+    """For `add_person`: made apart, so that its slow hash is over before a transaction begins."""
+    actor.must("person.write")
+    word = one_time_password()
+    return Password(word, await hash_password(word))
+
+
+async def add_person(
+    actor: Actor, new: NewPerson, *, with_password: bool = True, made: Password | None = None
+) -> AddedPerson:
     """Raises `person.exists`, `role.unknown`, `unit.unknown`. The password returned works once, then must be changed;
     without one the person signs in once `reset_password` has given them theirs."""
     actor.must("person.write")
     for role in new.roles:
         if role not in ROLES:
             raise refusal("role.unknown", role=role, roles=", ".join(ROLES))
-    password = one_time_password() if with_password else ""
-    password_hash = await hash_password(password) if with_password else ""
+    if made is None:
+        made = await make_password(actor) if with_password else Password("", "")
     async with transaction():
         unit = await find_unit(actor.bureau, new.unit)
         if await Person.exists().where((Person.bureau == actor.bureau) & (Person.login == new.login)):
@@ -149,7 +163,7 @@ async def add_person(actor: Actor, new: NewPerson, *, with_password: bool = True
             login=new.login,
             name=new.name,
             phone=new.phone,
-            password_hash=password_hash,
+            password_hash=made.hash,
             created_at=now(),
         )
         await person.save()
@@ -157,7 +171,7 @@ async def add_person(actor: Actor, new: NewPerson, *, with_password: bool = True
             await grant_role(actor, person.id, role, unit.id)
         touch(actor.bureau, NAME_KIND, person.id)
         await record_event(actor, "person.add", "person", person.id, {"login": new.login, "roles": list(new.roles)})
-    return AddedPerson(person.id, new.login, password)
+    return AddedPerson(person.id, new.login, made.word)
 
 
 async def reset_password(actor: Actor, login: str) -> AddedPerson:

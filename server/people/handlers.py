@@ -10,7 +10,7 @@ from litestar.params import JSONBody
 from msgspec import Struct
 
 from server.door import once
-from server.people.actions import AddedPerson, NewPerson, NewUnit, add_person, add_unit
+from server.people.actions import AddedPerson, NewPerson, NewUnit, add_person, add_unit, make_password
 from server.people.tables import Person, Unit
 
 
@@ -53,7 +53,8 @@ async def list_persons(request: Request[Any, Any, Any]) -> list[PersonOut]:
 
 @post("/persons")
 async def create_person(request: Request[Any, Any, Any], data: JSONBody[NewPerson]) -> AddedPerson:
-    return await once(request, request.user, lambda: add_person(request.user, data))  # type: ignore[return-value]
+    made = await make_password(request.user)
+    return await once(request, request.user, lambda: add_person(request.user, data, made=made))  # type: ignore[return-value]
 
 
 router = Router("/v1", route_handlers=[

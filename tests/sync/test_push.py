@@ -680,3 +680,15 @@ def edit(phone: Phone, target: UUID, *, prev: UUID | None = None, **values: str)
         prev=prev,
         local=("note", {**shown, **values}),
     )
+
+
+@pytest.mark.parametrize(("told", "offset"), [(datetime.max, 1), (datetime.min, -1)])
+def test_a_device_time_at_the_end_or_the_beginning_of_time_stays_there(told, offset):
+    context = OperationContext(
+        bureau=uuid4(),
+        person=uuid4(),
+        device=uuid4(),
+        received_at=datetime.now(UTC),
+        clock_offset=timedelta(hours=offset),
+    )
+    assert context.corrected(told.replace(tzinfo=UTC)) == told.replace(tzinfo=UTC)
