@@ -192,7 +192,7 @@ def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Respon
         return on_bug(_, error)
     extra = getattr(error, "extra", None)
     reason = "; ".join(f"{e.get('key', '')}: {e.get('message', '')}" for e in extra) if isinstance(extra, list) else ""
-    return problem(refusal("request.malformed", reason=reason or error.detail))
+    return problem(refusal("request.malformed", reason=reason or error.detail.partition(" for path ")[0]))
 
 
 def on_bug(_: Request[Any, Any, Any], error: Exception) -> Response[ProblemDetails]:
