@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
 
 from litestar import Request, Response, Router, get, post
 from litestar._openapi.schema_generation import SchemaCreator
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Schema
 from litestar.params import FromQuery, JSONBody
 from litestar.plugins import OpenAPISchemaPlugin
@@ -16,10 +19,12 @@ from litestar.response import ServerSentEventMessage, Stream
 from litestar.typing import FieldDefinition
 
 from server.allowance import Allowance
+from server.auth import PUSH_PATH
 from server.door import read_with
-from server.moment import now
+from server.moment import now, today
 from server.refusals import refusal
 from server.settings import settings
+from server.turns import Turns
 from sync import devices
 from sync.devices import DeviceContext
 from sync.digest import digest
@@ -93,6 +98,27 @@ def answered(request: Request[Any, Any, Any], content: T) -> T:
     return content if packed is None else Response(packed, media_type="application/msgpack")  # type: ignore[return-value]
 
 
+def must_be_served(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Raises `protocol.retired` (426) from the day this version of the protocol retires, at a push only when its time of grace is
+    over, so that no work is trapped in an old app."""
+    retires_on = settings.protocol_1_retires_on
+    if retires_on is None or today() < retires_on:
+        return
+    push_until = retires_on + timedelta(days=settings.protocol_1_grace_days)
+    if connection.url.path == PUSH_PATH and today() < push_until:
+        return
+    raise refusal(
+        "protocol.retired",
+        retired_on=retires_on.isoformat(),
+        push_until=push_until.isoformat(),
+        client_version_min=settings.client_version_min or "-",
+    )
+
+
+turns = Turns(settings.syncs_at_once_max, settings.syncs_waiting_max, settings.syncs_retry_seconds)
+"""Whose turn it is in this process."""
+
+
 @cache
 def wrong_codes() -> Allowance:
     return Allowance(settings.wrong_codes_per_minute)
@@ -113,17 +139,25 @@ async def post_enrol(request: Request[Any, Any, Any], data: JSONBody[EnrolReques
 
 @post("/push", status_code=200)
 async def post_push(request: PhoneRequest, data: JSONBody[PushRequest]) -> PushResponse:
-    return answered(request, await push(phone_of(request, salvage=True), data))
+    async with turns.push():
+        return answered(request, await push(phone_of(request, salvage=True), data))
 
 
 @post("/pull", status_code=200)
 async def post_pull(request: PhoneRequest, data: JSONBody[PullRequest]) -> PullResponse:
-    return answered(request, await pull(phone_of(request), data))
+    async with turns.pull():
+        return answered(request, await pull(phone_of(request), data))
 
 
 @get("/hello")
 async def get_hello(request: PhoneRequest) -> HelloResponse:
-    return answered(request, await hello(phone_of(request), file_bytes_max=settings.file_bytes_max))
+    about = await hello(
+        phone_of(request),
+        client_min=settings.client_version_min,
+        retires_on=settings.protocol_1_retires_on,
+        file_bytes_max=settings.file_bytes_max,
+    )
+    return answered(request, about)
 
 
 @get("/digest")
@@ -131,7 +165,8 @@ async def get_digest(
     request: PhoneRequest, as_of: FromQuery[int], kinds: FromQuery[str | None] = None
 ) -> DigestResponse:
     """What the phone should hold at `as_of`, to be compared with what it does; `kinds` are separated by commas."""
-    return answered(request, await digest(phone_of(request), as_of, kinds.split(",") if kinds else None))
+    async with turns.pull():
+        return answered(request, await digest(phone_of(request), as_of, kinds.split(",") if kinds else None))
 
 
 hub = Hub(
@@ -184,5 +219,6 @@ async def events_for(device: DeviceContext, after: int | None) -> AsyncIterator[
 router = Router(
     "/sync/v1",
     route_handlers=[post_enrol, post_push, post_pull, get_hello, get_digest, get_events],
+    guards=[must_be_served],
     tags=["phones"],
 )

@@ -114,6 +114,17 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "错误的登记码过多,请 {retry_after} 秒后再试",
         "Too many wrong enrolment codes; try again in {retry_after} seconds",
     ),
+    "server.busy": (
+        503,
+        "同步的手机较多,请 {retry_after} 秒后再试",
+        "Many phones are syncing; try again in {retry_after} seconds",
+    ),
+    "protocol.retired": (
+        426,
+        "此版本已于 {retired_on} 停用,请更新应用(最低版本 {client_version_min});已填写的内容在 {push_until} 之前仍可上传",
+        "This version was retired on {retired_on}; update the app (at least {client_version_min}). What was recorded can still"
+        " be sent until {push_until}",
+    ),
     "device.required": (
         403,
         "这个地址只供已登记的手机使用;电脑请用 /v1 下的地址",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -113,6 +114,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Devices told of one commit at once; for more the news are spread."""
     events_spread_seconds: int = 10
     """Over how long news for many devices are spread, so that they do not all pull at once."""
+    syncs_at_once_max: int = 16
+    """Pushes and pulls of phones one process works on at once; a quarter of the places is kept for pushes."""
+    syncs_waiting_max: int = 200
+    """Pushes that may wait for a place, and half as many pulls; more are asked to come again."""
+    syncs_retry_seconds: int = 30
+    """After about how long a phone that finds no place is asked to come again."""
+    client_version_min: str = ""
+    """The oldest version of the phone app that should go on; older ones are told to update. Empty: any."""
+    protocol_1_retires_on: date | None = None
+    """From this day on phones that speak version 1 of the protocol are only heard, and told to update. Empty: never."""
+    protocol_1_grace_days: int = 365
+    """For how many days after that they may still hand in what they recorded."""
     log_level: str = "info"
     """debug, info, warning or error."""
 

@@ -184,3 +184,57 @@ async def test_rule_20_refusals_are_json_and_a_client_that_takes_json_gets_it(do
     body = msgspec.msgpack.encode({"cursor": None, "limit": float("nan")})
     wrong = await asked(device, "POST", "/sync/v1/pull", content=body, headers={"Content-Type": "application/msgpack"})
     assert (wrong.status_code, wrong.json()["code"]) == (400, "request.malformed")
+
+
+@pytest.fixture
+def retiring(monkeypatch):
+    """Version 1 retires in half a year, with a month of grace."""
+    from datetime import timedelta
+
+    from server import moment
+    from server.settings import settings
+
+    day = moment.today() + timedelta(days=180)
+    changed = msgspec.structs.replace(
+        settings, protocol_1_retires_on=day, protocol_1_grace_days=30, client_version_min="3.1.0"
+    )
+    monkeypatch.setattr("server.phones.settings", changed)
+
+    def after(days: int):
+        return moment.at(moment.now() + timedelta(days=180 + days))
+
+    return day, after
+
+
+async def test_rule_23_scenario_31_a_retired_version_still_hands_in_its_work_and_is_told_to_update(donghu, retiring):
+    from sync.phone_line import Answered
+
+    day, after = retiring
+    device = await phone(donghu, donghu.zhou)
+    device.do("feedback.send", new_id(), {"words": "还没来得及更新"})
+    hello = (await asked(device, "GET", "/sync/v1/hello")).json()
+    assert (hello["retires_on"], hello["client_min"]) == (day.isoformat(), "3.1.0")
+    with after(0):
+        with pytest.raises(Answered) as no:
+            await device.pull()
+        assert (no.value.status, no.value.code) == (426, "protocol.retired")
+        assert (no.value.problem["retired_on"], no.value.problem["client_version_min"]) == (day.isoformat(), "3.1.0")
+        for address in ("hello", "digest?as_of=1", "events"):
+            assert (await asked(device, "GET", f"/sync/v1/{address}")).status_code == 426
+        assert (
+            await asked(device, "POST", "/sync/v1/enrol", json={"code": "x", "incarnation": "y"})
+        ).status_code == 426
+        assert [one.status for one in await device.push()] == ["applied"]
+
+
+async def test_rule_23_scenario_31_after_the_time_of_grace_a_push_is_refused_too_and_nothing_is_lost(donghu, retiring):
+    from sync.phone_line import Answered
+
+    _, after = retiring
+    device = await phone(donghu, donghu.zhou)
+    device.do("feedback.send", new_id(), {"words": "太晚了"})
+    with after(31), pytest.raises(Answered) as no:
+        await device.push()
+    assert (no.value.status, no.value.code, len(device.unsent())) == (426, "protocol.retired", 1)
+    with after(29):
+        assert [one.status for one in await device.push()] == ["applied"]
