@@ -17,6 +17,7 @@ from server.files.actions import end_expired_uploads, finish_whole_uploads
 from server.files.pictures.place import remove_places
 from server.files.pictures.thumbnails import make_thumbnails
 from server.files.upkeep.sweeping import drop_unreferenced
+from server.keeping.tombstones import collect_tombstones
 from server.moment import now
 from server.quarantine.actions import forget_results, release_overdue
 from server.sessions.actions import forget_old_rows
@@ -45,6 +46,7 @@ JOBS = (
     Job("make_thumbnails", "* * * * *", make_thumbnails),
     Job("drop_unreferenced", "7 4 * * *", drop_unreferenced),
     Job("forget_results", "27 3 * * *", forget_results),
+    Job("collect_tombstones", "57 3 * * *", collect_tombstones),
     Job("release_overdue", "*/10 * * * *", release_overdue),
     Job("close_ended_rounds", "7 0 * * *", close_ended_rounds),
 )

@@ -76,6 +76,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """After how many seconds without a byte a part counts as cut off, so that the phone can go on."""
     uploads_per_person_max: int = 1000
     """Unfinished uploads one person may have."""
+    tombstone_days: int = 180
+    """How long phones can learn row by row what was deleted; one that was away longer reads everything again. At least 45."""
     session_hours: int = 12
     """How long a desk session lasts at most."""
     session_idle_minutes: int = 30

@@ -22,6 +22,8 @@ from sync.transaction import execute, fetch, retrying, transaction
 from sync.wire import WireOperation, operation_decoder
 
 HELD_AT_MOST = timedelta(days=5)
+DECIDED_ONLY = (ID_REUSED, "device.revoked")
+"""Reasons that nothing mends: somebody must say that the work is to be taken."""
 
 
 async def accept(bureau: UUID, id: UUID, *, by: UUID, note: str = "") -> Outcome:
@@ -131,7 +133,26 @@ async def release(bureau: UUID, operations: list[UUID], targets: list[UUID]) -> 
             return
 
 
-async def _release_one(bureau: UUID, kept: Kept, *, late: bool) -> None:
+async def replay(bureau: UUID, id: UUID, *, by: UUID) -> Outcome:
+    """Apply the kept operation again, with all its checks, because what stood in its way has been mended: a form that was
+    published, an assignment that was set right. Where it still does not fit it waits on, with the reason of today."""
+    return await retrying(lambda: _replay(bureau, id, by))
+
+
+async def _replay(bureau: UUID, id: UUID, by: UUID) -> Outcome:
+    async with transaction():
+        kept = await _lock(bureau, id)
+        if kept.code in DECIDED_ONLY:
+            raise refusal.quarantine_needs_decision(kept.code)
+        if await is_blocked(bureau, kept):
+            raise refusal.quarantine_waits()
+        outcome = await _release_one(bureau, kept, late=False, by=by)
+        if outcome.status not in ("rejected", "retry"):
+            await release(bureau, [kept.operation], kept.created)
+    return outcome
+
+
+async def _release_one(bureau: UUID, kept: Kept, *, late: bool, by: UUID | None = None) -> Outcome:
     outcome = await _apply(kept, bureau, late=late)
     if outcome.status == "rejected":
         details = {"zh": outcome.zh, "en": outcome.en, "path": outcome.path, **(outcome.details or {})}
@@ -141,8 +162,9 @@ async def _release_one(bureau: UUID, kept: Kept, *, late: bool) -> None:
         )
         touch(bureau, "quarantine", kept.id)
     elif outcome.status != "retry":
-        await _decide(bureau, kept, "released", None, "late" if late else "")
+        await _decide(bureau, kept, "released", by, "late" if late else "")
     await store_results(bureau, [result_of(kept.operation, outcome, kept.id)])
+    return outcome
 
 
 async def _held_behind(bureau: UUID, operations: list[UUID], targets: list[UUID]) -> list[Kept]:

@@ -17,9 +17,10 @@ import msgspec
 from sync.bulk import among, ids, insert, texts
 from sync.configuration import now
 from sync.news import CHANNEL, encode_news, news_of, tell
-from sync.operations import kind_of
+from sync.operations import kind_of, kinds
 from sync.transaction import defer, execute, fetch, is_postgres, on_commit, transaction
 
+ROWS_AT_ONCE = 1_000
 FLUSH_ORDER = 100  # after audit and everything else: every writer of the bureau waits for the row locked here
 _COLUMNS = "bureau uuid, kind text, id uuid, scope text, seq bigint, op text, redirect_to uuid"
 _MOVE = (
@@ -111,8 +112,21 @@ async def _flush_bureau(bureau: UUID, items: list[Touch | GrantChange | Stamp]) 
     moved: set[str] = set()
     if touches:
         stamped = {(item.kind, item.id) for item in items if isinstance(item, Stamp)}
-        moved = await _write_touches(bureau, list(touches.values()), seq, stamped, new)
+        moved, elsewhere = await _write_touches(bureau, list(touches.values()), seq, stamped, new)
+        if elsewhere and (following := await _followers(bureau, elsewhere)):
+            before, head = head, await raise_head(bureau, len(following))
+            moved |= (await _write_touches(bureau, following, before, set(), set()))[0]
     await _write_commit(bureau, head, moved, {change.person for change in grants})
+
+
+async def _followers(bureau: UUID, elsewhere: list[tuple[str, UUID]]) -> list[Touch]:
+    """Rows that are seen by whoever sees one of these, which are in other scopes now."""
+    return [
+        Touch(bureau, kind.name, id)
+        for kind in kinds()
+        if kind.follow is not None
+        for id in await kind.follow(bureau, elsewhere)
+    ]
 
 
 async def _write_commit(bureau: UUID, head: int, moved: set[str], persons: set[UUID]) -> None:
@@ -139,17 +153,20 @@ async def raise_head(bureau: UUID, count: int) -> int:
 
 async def _write_touches(
     bureau: UUID, touches: list[Touch], before: int, stamped: set[tuple[str, UUID]], new: set[UUID]
-) -> set[str]:
+) -> tuple[set[str], list[tuple[str, UUID]]]:
     """Rows move to their numbers in all their scopes at once; scopes that no longer hold them are told so. Returns all those
-    scopes."""
+    scopes, and the rows that were in others before."""
     current = await _current_scopes(bureau, [one for one in touches if one.scopes is None])
     known = [one for one in touches if one.id not in new] if new else touches
     former = await _former_scopes(bureau, known) if known else {}
     lines: list[tuple[Any, ...]] = []
+    elsewhere: list[tuple[str, UUID]] = []
     for seq, one in enumerate(touches, before + 1):
         key = one.kind, one.id
         scopes = current.get(key, _NOWHERE) if one.scopes is None else one.scopes
         lines.extend((bureau, one.kind, one.id, scope, seq, "put", None) for scope in scopes)
+        if former and former.get(key, scopes) != scopes:
+            elsewhere.append(key)
         if former and (left := former.get(key, _NOWHERE) - scopes):
             is_gone = one.op == "put" and key not in current
             op = "gone" if is_gone else "out" if one.op == "put" else one.op
@@ -160,7 +177,7 @@ async def _write_touches(
                 [bureau, one.kind, one.id, seq],
             )
     await insert("sync_feed", _COLUMNS, lines, _MOVE)
-    return {line[3] for line in lines}
+    return {line[3] for line in lines}, elsewhere
 
 
 async def _current_scopes(bureau: UUID, touches: list[Touch]) -> dict[tuple[str, UUID], set[str]]:
@@ -231,11 +248,21 @@ async def rotate_epoch(bureau: UUID) -> UUID:
 
 async def collect_tombstones(bureau: UUID, upto: int) -> None:
     """Forget rows that went, and commits, up to this number; a phone that has not read that far reconciles. Merges are
-    kept: operations made before them may come at any time, and follow them."""
+    kept: operations made before them may come at any time, and follow them.
+
+    The floor is raised first, by itself: every writer of the bureau waits for its row and should not wait for the rest."""
     async with transaction():
         await execute("UPDATE sync_head SET floor = $2 WHERE bureau = $1 AND floor < $2", [bureau, upto])
-        await execute("DELETE FROM sync_feed WHERE bureau = $1 AND op IN ('gone', 'out') AND seq <= $2", [bureau, upto])
-        await execute("DELETE FROM sync_commit WHERE bureau = $1 AND n < $2", [bureau, upto])
+    for table, key, old in (
+        ("sync_feed", "kind, id, scope", "op IN ('gone', 'out') AND seq <= $2"),
+        ("sync_commit", "n", "n < $2"),
+    ):
+        some = f"SELECT {key} FROM {table} WHERE bureau = $1 AND {old} LIMIT {ROWS_AT_ONCE}"
+        sql = f"DELETE FROM {table} WHERE bureau = $1 AND ({key}) IN ({some}) RETURNING 1"
+        is_more = True
+        while is_more:
+            async with transaction():
+                is_more = len(await fetch(sql, [bureau, upto])) == ROWS_AT_ONCE
 
 
 async def heads_of(bureaus: set[UUID]) -> dict[UUID, tuple[int, UUID]]:

@@ -28,7 +28,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     start work. A kind that phones patch field by field also gives `fields` (the patchable values of one row, locked
     for update, None if there is none) and `write` (store these values and touch the row); `unfold` splits a body into
     the same values and the rest, for clients that edit whole documents (without it they are the body). `lock` locks rows
-    in the order given, before a push applies anything to them.
+    in the order given, before a push applies anything to them. `follow` is for a kind whose rows are seen by whoever sees
+    other rows: given the (kind, id) of rows that have just come into other scopes, it answers the ids that go with
+    them. `revive` brings a deleted row back.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     write: Write | None = None
     unfold: Callable[[dict[str, Any]], tuple[dict[str, Any], dict[str, Any]]] | None = None
     lock: Callable[[UUID, list[UUID]], Awaitable[None]] | None = None
+    follow: Callable[[UUID, list[tuple[str, UUID]]], Awaitable[list[UUID]]] | None = None
+    revive: Callable[["OperationContext", UUID], Awaitable[None]] | None = None
 
 
 _kinds: dict[str, Kind] = {}

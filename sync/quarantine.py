@@ -10,10 +10,11 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from sync.bulk import among
+from sync.bulk import among, texts
 from sync.bulk import ids as json_ids
 from sync.feed import touch
 from sync.operations import Kind, OperationContext, Outcome, register_kind
+from sync.refusal import quarantine_unknown
 from sync.scopes import person_scope
 from sync.transaction import execute, fetch, is_postgres
 from sync.wire import OperationHead
@@ -109,15 +110,51 @@ def _uuid_or_none(value: Any) -> UUID | None:
         return None
 
 
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of the kept to list; None leaves a thing open."""
+
+    states: tuple[str, ...] = ("waiting", "held")
+    person: UUID | None = None
+    device: UUID | None = None
+    op: str | None = None
+    code: str | None = None
+    target: UUID | None = None
+
+
 async def list_quarantine(bureau: UUID, *, author: UUID | None = None, is_open: bool = True) -> list[Kept]:
     """What waits for a decision, or everything ever kept; all of the bureau, or one author's. The oldest first."""
-    chosen = " AND state IN ('waiting', 'held')" if is_open else ""
-    chosen += "" if author is None else " AND person = $2"
+    wanted = Filter(person=author) if is_open else Filter(states=(), person=author)
+    return await find_kept(bureau, wanted, limit=LIST_MAX)
+
+
+async def find_kept(
+    bureau: UUID, wanted: Filter, *, after: tuple[datetime, int, UUID] | None = None, limit: int
+) -> list[Kept]:
+    """The kept operations that fit, the oldest first, from behind `after` (time, n and id of the last one seen)."""
+    chosen, values = "", list[Any]([bureau])
+    for name in ("person", "device", "op", "code", "target"):
+        if (value := getattr(wanted, name)) is not None:
+            values.append(value)
+            chosen += f" AND {name} = ${len(values)}"
+    if wanted.states:
+        values.append(texts(wanted.states))
+        chosen += f" AND state {among(len(values), 'text')}"
+    if after is not None:
+        values += after
+        chosen += f" AND (received_at, n, id) > (${len(values) - 2}, ${len(values) - 1}, ${len(values)})"
     found = await fetch(
-        f"SELECT {COLUMNS} FROM sync_quarantine WHERE bureau = $1{chosen} ORDER BY received_at, n LIMIT {LIST_MAX}",
-        [bureau] if author is None else [bureau, author],
+        f"SELECT {COLUMNS} FROM sync_quarantine WHERE bureau = $1{chosen} ORDER BY received_at, n, id LIMIT {limit}",
+        values,
     )
     return [kept_from(row) for row in found]
+
+
+async def kept_one(bureau: UUID, id: UUID) -> Kept:
+    """Raises `quarantine.unknown`."""
+    found = await fetch(f"SELECT {COLUMNS} FROM sync_quarantine WHERE bureau = $1 AND id = $2", [bureau, id])
+    if not found:
+        raise quarantine_unknown()
+    return kept_from(found[0])
 
 
 async def open_for(bureau: UUID, operations: Iterable[UUID], targets: Iterable[UUID]) -> list[Kept]:

@@ -95,12 +95,44 @@ def quarantine_decided(state: str) -> Refusal:
     return Refusal("quarantine.decided", 409, "这条操作已处理", "This operation has been decided already", state=state)
 
 
+def quarantine_needs_decision(code: str) -> Refusal:
+    return Refusal(
+        "quarantine.needs_decision",
+        409,
+        "这条操作只能由人工采纳或退回",
+        "This operation can only be accepted or returned by somebody",
+        reason=code,
+    )
+
+
+def quarantine_waits() -> Refusal:
+    return Refusal(
+        "quarantine.waits",
+        409,
+        "这条操作在等待前一项操作, 请先处理前一项",
+        "This operation waits for an earlier one; decide that first",
+    )
+
+
 def conflict_unknown() -> Refusal:
     return Refusal("conflict.unknown", 404, "没有这条冲突", "No such conflict")
 
 
 def conflict_resolved() -> Refusal:
     return Refusal("conflict.resolved", 409, "这条冲突已处理", "This conflict has been resolved already")
+
+
+def conflict_not_revivable() -> Refusal:
+    return Refusal("conflict.not_revivable", 409, "该类对象删除后不能恢复", "A row of this kind cannot be brought back")
+
+
+def conflict_row_gone() -> Refusal:
+    return Refusal(
+        "conflict.row_gone",
+        409,
+        "该对象已被删除, 请先恢复或放弃修改",
+        "The row has been deleted; revive it, or let the edit go",
+    )
 
 
 def target_unknown() -> Refusal:

@@ -11,8 +11,9 @@ from sync.operations import Operation, OperationContext, Outcome, applied, opera
 
 async def call_back(context: OperationContext, one: Operation[Answers]) -> Outcome:
     """What cannot be applied waits whole in quarantine: a call-back's answers are personal and make no note."""
-    actor, issue = await target_of(context, one)
-    row = await record_callback(actor, issue, one.args, id=one.id, occurred=occurred(context, one, "call_back"))
+    actor, issue, origin = await target_of(context, one)
+    when = occurred(context, one, "call_back", origin)
+    row = await record_callback(actor, issue, one.args, id=one.id, occurred=when)
     return applied(callback=str(row.id))
 
 

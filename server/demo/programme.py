@@ -280,7 +280,7 @@ class Programme:
 
     async def _settle(self) -> None:
         supervisor = await self.stage.actor(self.cast.of_role(SUPERVISOR)[0].id)
-        for kept in await list_waiting(supervisor):
+        for kept in (await list_waiting(supervisor)).items:
             await accept(supervisor, kept.id, "走访在移交之前完成,同意入库。")
 
     def _plan_ahead(self) -> None:

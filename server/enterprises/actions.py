@@ -19,7 +19,7 @@ from server.people.tables import Bureau
 from server.refusals import refusal
 from sync.feed import touch
 from sync.identity import new_id
-from sync.patches import stamp_fields
+from sync.stamps import stamp_fields
 from sync.transaction import fetch, is_postgres, transaction
 
 KIND, NAME_KIND, ASSIGNMENT_KIND = "enterprise", "enterprise_name", "assignment"

@@ -25,9 +25,11 @@ from server.enterprises.actions import (
     store_values,
 )
 from server.enterprises.fields import CONTACT_FIELDS, DESK_ONLY, FACTS, FIELDS, TEXT_FIELDS, read_value
+from server.enterprises.lists.columns import WORDS
 from server.enterprises.tables import Enterprise
 from server.people.actions import load_actor
 from server.people.actor import Actor
+from server.quarantine.conflicts import describe
 from server.refusals import refusal
 from sync.bulk import among, ids
 from sync.operations import Kind, OperationContext, register_kind
@@ -207,6 +209,11 @@ async def _lock(bureau: UUID, wanted: list[UUID]) -> None:
     )
 
 
+async def _titles(bureau: UUID, wanted: list[UUID]) -> dict[UUID, str]:
+    rows = await fetch(f"SELECT id, name FROM enterprise WHERE bureau = $1 AND id {among(2)}", [bureau, ids(wanted)])
+    return {row["id"]: row["name"] for row in rows}
+
+
 async def _fields(bureau: UUID, enterprise: UUID) -> dict[str, Any] | None:
     if is_postgres():
         await _lock(bureau, [enterprise])
@@ -289,3 +296,4 @@ def connect() -> None:
     register_kind(Kind(name=NAME_KIND, load=_load_names, scopes=_name_scopes, priority=9))
     register_kind(Kind(name=ASSIGNMENT_KIND, load=_load_assignments, scopes=_assignment_scopes, priority=0))
     register_patch("enterprise.patch", KIND)
+    describe(KIND, _titles, lambda field: WORDS[field][0] if field in WORDS else field)

@@ -65,7 +65,7 @@ async def move_issue(
             at=moment,
             counts_at=occurred.counts_at if occurred is not None else moment,
             outcome=getattr(fields, "outcome", ""),
-            kept=msgspec.to_builtins(fields),
+            kept=msgspec.to_builtins(fields) | ({"origin": occurred.origin} if occurred and occurred.origin else {}),
         )
         if find_move(verb, issue.state, step.outcome) is None:
             raise impossible(issue, rule)

@@ -40,6 +40,11 @@ async def fill(cast: Any) -> dict[str, Any]:
     record = submit(device, "visit_record", version, visit_answers(firm, day, promises=[promise]), enterprise=firm)
     stray = submit(device, "visit_record", version, visit_answers(firm, day), enterprise=new_id())
     await device.sync()
+    address = {"base": device.version("enterprise", firm), "was": {"address": ""}}
+    ok(await sun.patch(f"/v1/enterprises/{firm}", json={"set": {"address": "八一大道1号"}}))
+    device.do("enterprise.patch", firm, {"set": {"address": "阳明路2号"}}, **address)
+    await device.sync()
+    conflict = next(iter(device.rows("conflict")))
     await device.client.aclose()
     report = ok(await sun.post("/v1/reports", json=filed_report(firm, told["title"])))
     second = ok(await sun.post("/v1/reports", json=filed_report(other, "路灯坏了")))
@@ -65,7 +70,8 @@ async def fill(cast: Any) -> dict[str, Any]:
     task = ok(await zhou.get("/v1/tasks"))["items"][0]["id"]
     return {
         "bureau": cast.bureau, "enterprises": firm, "other_enterprises": other, "assignments": assignment, "pools": "专精特新",
-        "devices": device.device, "quarantine": quarantined, "files": await uploaded(cast.zhou, record), "forms": "pulse",
+        "devices": device.device, "quarantine": quarantined, "conflicts": conflict,
+        "files": await uploaded(cast.zhou, record), "forms": "pulse",
         "versions": "1", "media": "none.png", "records": record, "stray_record": stray, "reports": report["id"],
         "other_reports": second["id"], "issues": issue["number"], "issue_ids": issue["id"], "tasks": task,
         "visits": visit, "symposia": symposium, "campaigns": campaign, "rounds": 1, "slots": slot,

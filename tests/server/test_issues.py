@@ -507,7 +507,7 @@ async def test_a_handler_works_on_the_road_and_the_reporter_s_phone_hears_of_it(
     assert handler.rows("issue")[issue]["state"] == "CLOSED"
 
 
-async def test_an_answer_that_comes_too_late_waits_and_its_words_are_kept(donghu):
+async def test_scenario_18_an_answer_that_comes_too_late_waits_and_its_words_are_kept(donghu):
     (number,) = await filed(donghu, report(donghu))
     await do(donghu.lin, number, "dispatch", lead="finance")
     await grant_unit(donghu, donghu.he, "finance")
@@ -521,19 +521,23 @@ async def test_an_answer_that_comes_too_late_waits_and_its_words_are_kept(donghu
     events = (await donghu.lin.client.get(f"/v1/issues/{number}")).json()["events"]
     assert (events[-1]["verb"], events[-1]["fields"]["words"]) == ("note", "[答复] 刚刚办好")
     assert events[-1]["fields"]["files"] == [photo]
+    (waiting,) = (await donghu.sun.client.get("/v1/quarantine")).json()["items"]
+    assert (waiting["details"]["state"], waiting["details"]["kept_as_note"]) == ("WITHDRAWN", events[-1]["n"])
 
 
-async def test_a_comment_on_a_merged_issue_lands_on_the_one_that_goes_on(donghu):
+async def test_scenario_17_a_comment_on_a_merged_issue_lands_on_the_one_that_goes_on(donghu):
     numbers = await filed(donghu, report(donghu, 1), report(donghu, 2))
     device = await phone(donghu, donghu.zhou)
     await device.sync()
     issues = {body["number"]: id for id, body in device.rows("issue").items()}
     await do(donghu.lin, numbers[1], "merge", into=numbers[0], reason="同一问题")
-    device.do("issue.note", issues[numbers[1]], {"words": "企业又催了"})
+    said = device.do("issue.note", issues[numbers[1]], {"words": "企业又催了"})
     assert await pushed(device) == [("applied", None)]
+    assert device.result(said).details["origin"] == str(issues[numbers[1]])
     await device.sync()
     assert [body["number"] for body in device.rows("issue").values()] == [numbers[0]]
-    assert device.rows("issue")[issues[numbers[0]]]["events"][-1]["fields"]["words"] == "企业又催了"
+    fields = device.rows("issue")[issues[numbers[0]]]["events"][-1]["fields"]
+    assert (fields["words"], fields["origin"]) == ("企业又催了", numbers[1])
 
 
 async def test_a_contact_told_by_a_wrong_clock_counts_at_receipt_and_is_marked(donghu):

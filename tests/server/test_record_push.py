@@ -142,6 +142,6 @@ async def test_whoever_lost_the_role_while_offline_amends_only_with_a_supervisor
     phone.do("record.amend", first, {**filled({"staff": 1}), "note": "数字写错"})
     phone.do("record.withdraw", second, {"reason": "填错企业"})
     assert await statuses(phone) == [("rejected", "permission.missing")] * 2
-    (waiting, _) = (await donghu.sun.client.get("/v1/quarantine")).json()
+    (waiting, _) = (await donghu.sun.client.get("/v1/quarantine")).json()["items"]
     accepted = await donghu.sun.client.post(f"/v1/quarantine/{waiting['id']}/acceptance", json={"note": "属实"})
     assert accepted.json()["status"] == "applied"

@@ -492,7 +492,7 @@ async def test_rule_8_an_edit_based_on_the_others_change_is_no_conflict(town):
     assert await statuses(wang) == ["applied"]
 
 
-async def test_rule_8_scenario_15_an_edit_of_a_deleted_row_is_kept(town):
+async def test_rule_8_an_edit_of_a_row_out_of_reach_is_kept(town):
     li, _, target = await two_editors(town)
     edit(li, target, title="too late")
     async with transaction():

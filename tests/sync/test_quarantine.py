@@ -11,12 +11,14 @@ import pytest
 from town import note, statuses
 from toy import LI, WANG, ZHAO, Comment, NewNote, add_notes, later
 
-from sync.decisions import accept, release_overdue, return_to_author
+from sync import incidents
+from sync.decisions import accept, release_overdue, replay, return_to_author
 from sync.devices import authenticate
-from sync.operations import Operation, OperationContext, Outcome, operation, retry
+from sync.operations import Operation, OperationContext, Outcome, applied, operation, retry
 from sync.phone import Phone
 from sync.push import decode_push, push
-from sync.quarantine import list_quarantine
+from sync.quarantine import Filter, find_kept, list_quarantine
+from sync.refusal import Refusal
 from sync.transaction import execute, fetch, is_postgres, transaction
 
 pytestmark = pytest.mark.anyio
@@ -196,3 +198,79 @@ async def test_rule_6_a_decision_and_a_writer_that_wait_for_each_other_are_one_a
             raise Regretted
     assert (await deciding).status == "applied"
     assert await town.notes() == {"kept": ""}
+
+
+async def test_rule_6_what_stood_in_the_way_is_mended_and_the_operation_applied_again_with_all_its_checks(
+    town, monkeypatch
+):
+    li, _ = await closed_note_with_edits(town)
+    waiting = await kept_id(town.bureau, "refused")
+    outcome = await replay(town.bureau, waiting, by=ZHAO)
+    assert (outcome.status, outcome.code) == ("rejected", "note.closed")
+    assert await states(town.bureau) == {"refused": "waiting", "one": "held", "two": "held", "three": "held"}
+    monkeypatch.setattr("toy.judge", lambda context, one: applied())
+    assert (await replay(town.bureau, waiting, by=ZHAO)).status == "applied"
+    assert await states(town.bureau) == dict.fromkeys(("refused", "one", "two", "three"), "released")
+    assert await town.notes() == {"refused": "[one][two][three]"}
+    kept = next(one for one in await list_quarantine(town.bureau, is_open=False) if one.id == waiting)
+    assert kept.decided_by == ZHAO
+    await li.pull()
+    assert {row["state"] for row in li.rows("quarantine").values()} == {"released"}
+
+
+async def test_rule_6_what_waits_for_another_is_not_applied_before_it(town):
+    await closed_note_with_edits(town)
+    with pytest.raises(Refusal) as refused:
+        await replay(town.bureau, await kept_id(town.bureau, "one"), by=ZHAO)
+    assert refused.value.code == "quarantine.waits"
+
+
+async def test_scenario_3_an_id_used_twice_is_decided_by_somebody_and_heard_of(town, monkeypatch):
+    heard = []
+
+    async def listen(incident: incidents.Incident) -> None:
+        heard.append((incident.name, incident.person, incident.details))
+
+    monkeypatch.setattr("sync.incidents._listeners", [listen])
+    li = await town.phone()
+    id, target = uuid4(), await town.desk_note("a", "shared")
+    li.do("note.echo", target, {"text": "first"}, id=id)
+    await li.push()
+    context = await authenticate(li.meta("token"))
+    other = {"id": id, "n": 1, "op": "note.echo", "target": target, "args": {"text": "second"}, "at": li.clock()}
+    envelope = {"device": li.device, "incarnation": li.meta("incarnation"), "operations": [other]}
+    await push(context, decode_push(msgspec.json.encode(envelope)))
+    assert heard == [(incidents.ID_REUSED, LI, {"operation": str(id)})]
+    with pytest.raises(Refusal) as refused:
+        await replay(town.bureau, await kept_id(town.bureau, "second"), by=ZHAO)
+    assert refused.value.code == "quarantine.needs_decision"
+
+
+async def test_rule_2_an_operation_nobody_can_read_is_kept_once_though_a_fork_gave_it_another_number(town):
+    li = await town.phone()
+    context = await authenticate(li.meta("token"))
+    bad = {"id": str(uuid4()), "op": "note.add", "target": "no id", "args": {"title": "x"}, "at": "yesterday"}
+    for n in (1, 2):
+        envelope = {"device": li.device, "incarnation": li.meta("incarnation"), "operations": [{"n": n, **bad}]}
+        await push(context, decode_push(msgspec.json.encode(envelope)))
+    assert [one.code for one in await list_quarantine(town.bureau)] == ["operation.malformed"]
+
+
+async def test_rule_6_the_kept_are_found_by_what_they_are_page_by_page(town):
+    li, target = await closed_note_with_edits(town)
+    wang = await town.phone(WANG)
+    wang.do("note.comment", uuid4(), {"text": "on nothing"})
+    await wang.push()
+
+    async def found(**wanted: Any) -> list[str]:
+        return [one.op for one in await find_kept(town.bureau, Filter(**wanted), limit=9)]
+
+    assert await found() == ["note.add", *["note.comment"] * 4]
+    assert await found(person=WANG) == ["note.comment"]
+    assert await found(states=("waiting",)) == ["note.add", "note.comment"]
+    assert await found(code="note.closed", target=target) == ["note.add"]
+    assert await found(device=UUID(li.device), op="note.comment") == ["note.comment"] * 3
+    assert await found(states=("returned",)) == []
+    first = await find_kept(town.bureau, Filter(), limit=2)
+    rest = await find_kept(town.bureau, Filter(), after=(first[-1].received_at, first[-1].n, first[-1].id), limit=9)
+    assert [one.id for one in [*first, *rest]] == [one.id for one in await list_quarantine(town.bureau)]

@@ -70,8 +70,23 @@ async def lock_notes(bureau: UUID, ids: list[UUID]) -> None:
     )
 
 
+async def revive_note(context: Any, id: UUID) -> None:
+    """Whoever deletes a note leaves nothing of it: it comes back empty, in the topic of the deleted."""
+    await execute(
+        "INSERT INTO toy_note (bureau, id, topic, title, body) VALUES ($1, $2, 'a', '', '')", [context.bureau, id]
+    )
+    touch(context.bureau, "note", id)
+
+
 NOTE = Kind(
-    name="note", load=load_notes, scopes=note_scopes, priority=2, fields=note_fields, write=write_note, lock=lock_notes
+    name="note",
+    load=load_notes,
+    scopes=note_scopes,
+    priority=2,
+    fields=note_fields,
+    write=write_note,
+    lock=lock_notes,
+    revive=revive_note,
 )
 PIN = Kind(name="pin", load=load_pins, scopes=pin_scopes, priority=9)
 
@@ -85,6 +100,11 @@ async def add_note(bureau: UUID, topic: str, title: str = "", body: str = "", *,
     )
     touch(bureau, "note", id)
     return id
+
+
+async def delete_note(bureau: UUID, id: UUID) -> None:
+    await execute("DELETE FROM toy_note WHERE bureau = $1 AND id = $2", [bureau, id])
+    touch(bureau, "note", id)
 
 
 async def move_note(bureau: UUID, id: UUID, topic: str) -> None:

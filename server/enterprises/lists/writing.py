@@ -17,8 +17,8 @@ from server.people.actor import Actor
 from sync.bulk import among, ids, texts
 from sync.feed import touch, touch_many
 from sync.identity import new_id
-from sync.patches import stamp_fields
 from sync.scopes import grant
+from sync.stamps import stamp_fields
 from sync.transaction import executemany, fetch, is_postgres
 
 _NOT_STORED = frozenset({COMMISSIONER, TEMPORARY})

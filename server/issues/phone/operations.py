@@ -28,30 +28,32 @@ SAID = ("words", "answer", "reason", "needed")
 """Fields that hold what somebody wrote."""
 
 
-def occurred(context: OperationContext, one: Operation[Any], verb: str) -> Occurred:
+def occurred(context: OperationContext, one: Operation[Any], verb: str, origin: str = "") -> Occurred:
     if verb not in COUNTS_AS_TOLD:
-        return Occurred(context.received_at, one.at)
+        return Occurred(context.received_at, one.at, origin=origin)
     told = context.event_time(one.at)
-    return Occurred(told.at, one.at, told.marked or "")
+    return Occurred(told.at, one.at, told.marked or "", origin)
 
 
-async def target_of(context: OperationContext, one: Operation[Any]) -> tuple[Actor, UUID]:
-    """Who acts, and on what: an issue that was merged meanwhile stands for the one that goes on."""
+async def target_of(context: OperationContext, one: Operation[Any]) -> tuple[Actor, UUID, str]:
+    """Who acts, and on what: an issue that was merged meanwhile stands for the one that goes on; then its number is told."""
     actor = await actor_of(context)
-    issue = await reach_issue(actor, one.target)
-    return actor, (await follow_merges(context.bureau, issue)).id
+    named = await reach_issue(actor, one.target)
+    issue = await follow_merges(context.bureau, named)
+    return actor, issue.id, "" if issue.id == named.id else named.number
 
 
 def handler_for(verb: Verb) -> Callable[[OperationContext, Operation[Any]], Awaitable[Outcome]]:
     async def apply(context: OperationContext, one: Operation[Any]) -> Outcome:
-        actor, issue = await target_of(context, one)
-        when = occurred(context, one, verb.name)
+        actor, issue, origin = await target_of(context, one)
+        when = occurred(context, one, verb.name, origin)
         try:
             async with transaction():
                 moved = await move_issue(actor, issue, verb.name, one.args, when)
         except Refusal as refused:
             return await keep_words(actor, issue, verb, one, when, refused)
-        return applied(state=moved.state, n=moved.events)
+        merged_from = {"origin": str(one.target)} if origin else {}
+        return applied(state=moved.state, n=moved.events, **merged_from)
 
     return apply
 

@@ -18,11 +18,13 @@ from sync.identity import new_id
 
 
 class Occurred(Struct, frozen=True):
-    """When something on the road happened: the time that counts, the time the phone told, and why they differ."""
+    """When something on the road happened: the time that counts, the time the phone told, and why they differ. `origin` is
+    the number of the issue it was said about, when that one has been merged since."""
 
     counts_at: datetime
     told_at: datetime
     mark: str = ""
+    origin: str = ""
 
 
 class Step(Struct, kw_only=True):
