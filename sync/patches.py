@@ -57,7 +57,7 @@ async def apply_patch(context: OperationContext, op: Operation[Any], kind_name: 
     if current is None:
         return await _edit_of_the_deleted(context, op, kind_name, target, wanted)
     if context.accepted_by is None and not await visible_ids(context.bureau, context.person, kind_name, [target]):
-        return quarantine("patch.out_of_reach", "该对象已不在您的范围内", "The row is no longer within your reach")
+        return _out_of_reach()
     if unknown := set(wanted) - set(current):
         return fields_unknown(unknown)
     stamps = await read_stamps(context.bureau, kind_name, target)
@@ -77,14 +77,22 @@ def fields_unknown(names: set[str]) -> Outcome:
     return quarantine("patch.field_unknown", "不能修改这些字段", "These fields cannot be edited", fields=sorted(names))
 
 
+def _out_of_reach() -> Outcome:
+    return quarantine("patch.out_of_reach", "该对象已不在您的范围内", "The row is no longer within your reach")
+
+
 async def _edit_of_the_deleted(
     context: OperationContext, op: Operation[Any], kind: str, target: UUID, wanted: dict[str, Any]
 ) -> Outcome:
     """The deletion stands. The edit becomes a conflict that can be revived, if this person had the row; nobody learns by
     asking whether a row they never saw has been there."""
     scopes = await _last_scopes(context.bureau, kind, target)
-    if not scopes or (context.accepted_by is None and not scopes & await scopes_of(context.bureau, context.person)):
-        return quarantine("patch.target_gone", "该对象已被删除, 修改已保留", "Deleted meanwhile; the edit is kept")
+    if context.accepted_by is None and not scopes & await scopes_of(context.bureau, context.person):
+        return _out_of_reach()
+    if not scopes:
+        return quarantine(
+            "patch.target_gone", "该对象已不存在, 修改已保留", "The row is not there any more; the edit is kept"
+        )
     fields = {field: FieldConflict((op.was or {}).get(field), None, value) for field, value in wanted.items()}
     return conflict(await keep_conflict(context, op, kind, target, fields, {}, gone=True))
 

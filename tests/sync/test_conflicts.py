@@ -10,6 +10,7 @@ from toy import LI, NOTE, WANG, ZHAO, delete_note, move_note
 
 from sync.configuration import now
 from sync.conflicts import Resolution, find_conflict, list_conflicts, resolve_conflict
+from sync.decisions import accept
 from sync.feed import touch
 from sync.operations import OperationContext, register_kind
 from sync.phone import Phone
@@ -130,11 +131,16 @@ async def test_rule_8_rule_14_nobody_learns_by_an_edit_whether_a_row_was_ever_th
     hidden = await town.desk_note("z", "hidden")
     async with transaction():
         await delete_note(town.bureau, hidden)
+    there = await town.desk_note("z", "there")
     li = await town.phone()
-    for target in (hidden, uuid4()):
+    for target in (there, hidden, uuid4()):
         li.do("note.patch", target, {"set": {"title": "x"}}, base=1)
-    assert [(one.status, one.code) for one in await li.push()] == [("rejected", "patch.target_gone")] * 2
-    assert len(await list_quarantine(town.bureau)) == 2
+    assert [(one.status, one.code) for one in await li.push()] == [("rejected", "patch.out_of_reach")] * 3
+    _, deleted, never = await list_quarantine(town.bureau)
+    assert (await accept(town.bureau, deleted.id, by=ZHAO)).status == "conflict"
+    with pytest.raises(Refusal) as refused:
+        await accept(town.bureau, never.id, by=ZHAO)
+    assert refused.value.code == "patch.target_gone"
 
 
 async def test_rule_8_conflicts_are_listed_page_by_page(town):
