@@ -546,6 +546,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     ),
     "slot.unknown": (404, "名单中没有这一户", "No such enterprise in this round"),
     "slot.state_unknown": (422, "没有这个状态:{state}。可选:{states}", "No such state: {state}. States: {states}"),
+    "slot.merged": (
+        409,
+        "该企业已并入名单中的另一户,请在那一户登记",
+        "This enterprise was merged into another one of the list; use that one",
+    ),
     "slot.filled": (
         409,
         "该企业本期已填报,谢谢",

@@ -14,7 +14,7 @@ from server.audit.actions import record_event
 from server.campaigns.rules import Population, ValidityRule, is_over
 from server.campaigns.slots.reach import find_round, find_slot, lock_round, lock_slots
 from server.campaigns.slots.targets import choose, freeze
-from server.campaigns.tables import CLOSED, FILLED, OPEN, PLANNED, REFUSED, UNREACHABLE, Campaign, Round, Slot
+from server.campaigns.tables import CLOSED, FILLED, MERGED, OPEN, PLANNED, REFUSED, UNREACHABLE, Campaign, Round, Slot
 from server.moment import now, today
 from server.people.actor import Actor, system_of
 from server.questionnaires.actions import find_form
@@ -172,8 +172,8 @@ async def put_mark(slot: Slot, state: str, reason: str, *, hand: Actor) -> Slot:
     assert row is not None
     if is_over(row, today()):
         raise refusal("round.not_open", n=row.n)
-    if slot.state == FILLED:
-        raise refusal("slot.filled")
+    if slot.state in (FILLED, MERGED):
+        raise refusal("slot.filled" if slot.state == FILLED else "slot.merged")
     slot.state, slot.reason = state, reason
     await slot.save()
     sync.feed.touch(hand.bureau, SLOT_KIND, slot.id)

@@ -12,7 +12,9 @@ from server.people.actor import Actor
 
 PLANNED, OPEN, CLOSED = "planned", "open", "closed"
 FILLED, REFUSED, UNREACHABLE = "filled", "refused", "unreachable"
-SLOT_STATES = (OPEN, FILLED, REFUSED, UNREACHABLE)
+MERGED = "merged"
+"""The firm became another one of the same list: its answers stand in that one's slot, and nobody counts it twice."""
+SLOT_STATES = (OPEN, FILLED, REFUSED, UNREACHABLE, MERGED)
 VISIT, LINK, DESK = "visit", "link", "desk"
 WAYS = (VISIT, LINK, DESK)
 FIRST, DUPLICATE, INVALID, AFTER_CLOSE, WITHDRAWN = "first", "duplicate", "invalid", "after_close", "withdrawn"

@@ -589,6 +589,41 @@ async def test_a_temporary_firm_takes_its_slot_and_its_visits_along_when_it_is_m
     assert line["enterprise_name"] == "东湖精工"
 
 
+@pytest.mark.parametrize("answered", [[], ["temporary"], ["kept"], ["temporary", "kept"]])
+async def test_two_firms_of_one_list_that_are_one_have_one_slot_and_lose_no_answer(donghu, answered):
+    from server.enterprises.actions import NewEnterprise, add_enterprise
+    from server.enterprises.assignments.actions import assign_enterprise
+    from server.enterprises.merging.actions import merge_enterprises
+
+    (temporary,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    kept = (await add_enterprise(donghu.system, NewEnterprise(name="东湖精工", credit_code="9136010200000TE17L"))).id
+    await assign_enterprise(donghu.system, kept, donghu.zhou.id)
+    campaign = await opened(donghu, {"enterprises": [str(temporary), str(kept)]})
+    before = {slot["enterprise"]: slot["id"] for slot in await slots(donghu.sun, campaign)}
+    firms = {"temporary": temporary, "kept": kept}
+    device = await phone(donghu, donghu.zhou)
+    await device.pull()
+    for name in answered:
+        submit(device, "visit_record", version, visit_answers(firms[name], day(0)), enterprise=firms[name])
+        await device.push()
+    await merge_enterprises(donghu.system, temporary, kept)
+    after = {slot["id"]: slot["state"] for slot in await slots(donghu.sun, campaign)}
+    state = "filled" if answered else "open"
+    assert after == {before[str(temporary)]: "merged", before[str(kept)]: state}
+    refused = await donghu.sun.client.post(f"/v1/slots/{before[str(temporary)]}/mark", json=MARK)
+    assert (refused.status_code, refused.json()["code"]) == (409, "slot.merged")
+    late = visit_answers(temporary, day(0))
+    submit(device, "visit_record", version, late, enterprise=temporary, slot=before[str(temporary)])
+    await device.push()
+    again = {slot["id"]: slot["state"] for slot in await slots(donghu.sun, campaign)}
+    assert again == {before[str(temporary)]: "merged", before[str(kept)]: "filled"}, "a phone that has not heard of it"
+    device.close()
+
+
+MARK = {"state": "refused", "reason": "不便参加"}
+
+
 async def test_the_console_opens_a_round_and_tells_how_it_stands(donghu):
     await enterprises(donghu, 6)
     await publish(donghu, "visit_record")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from server.campaigns.tables import FILLED, OPEN, REFUSED, UNREACHABLE, WAYS
+from server.campaigns.tables import FILLED, MERGED, OPEN, REFUSED, UNREACHABLE, WAYS
 
 RATE_LEAST_N = 5
 """A rate of fewer enterprises is not shown: it would tell who they are."""
@@ -27,7 +27,7 @@ class Tally(Struct, frozen=True):
 
 class Rates(Struct, frozen=True, kw_only=True):
     targets: int
-    """n: enterprises on the frozen list."""
+    """n: enterprises on the frozen list, one that was merged into another of them not counted again."""
     filled: int
     filled_by: dict[str, int]
     """visit, link, desk."""
@@ -41,7 +41,7 @@ class Rates(Struct, frozen=True, kw_only=True):
 
 
 def rates(tallies: Iterable[Tally]) -> Rates:
-    found = list(tallies)
+    found = [one for one in tallies if one.state != MERGED]
     targets = sum(one.count for one in found)
     filled = _count(found, FILLED)
     return Rates(

@@ -51,7 +51,8 @@ async def offer_links(actor: Actor, campaign: UUID, n: int, *, after: str, limit
             query = query.where((Slot.name > name) | ((Slot.name == name) & (Slot.id > last)))
         found = await query.order_by(Slot.name, Slot.id).limit(limit + 1)
         slots = found[:limit]
-        links = [link_out(slot, await _link_of(actor, row, slot)) for slot in slots]
+        known = {link.slot: link for link in await _current([slot.id for slot in slots])}
+        links = [link_out(slot, known.get(slot.id) or await _new_link(actor, row, slot)) for slot in slots]
     return Page(links, mark(slots[-1].name, slots[-1].id) if len(found) > limit else None)
 
 
@@ -63,7 +64,8 @@ async def offer_link(actor: Actor, slot: UUID) -> LinkOut:
         row = await Round.objects().get(Round.id == found.round)
         assert row is not None
         row = await _open_round(actor, row.campaign, row.n)
-        return link_out(found, await _link_of(actor, row, found))
+        known = await _current([found.id])
+        return link_out(found, known[0] if known else await _new_link(actor, row, found))
 
 
 async def revoke_link(actor: Actor, slot: UUID) -> None:
@@ -71,8 +73,7 @@ async def revoke_link(actor: Actor, slot: UUID) -> None:
     actor.must("campaign.ask")
     async with transaction():
         found = await find_slot(actor, slot)
-        link = await _current(found)
-        if link is not None:
+        for link in await _current([found.id]):
             await SlotLink.update({SlotLink.revoked_at: now()}).where(SlotLink.id == link.id)
             await record_event(actor, "link.revoke", KIND, link.id, {"slot": str(slot)})
 
@@ -97,10 +98,7 @@ async def _open_round(actor: Actor, campaign: UUID, n: int) -> Round:
     return row
 
 
-async def _link_of(actor: Actor, row: Round, slot: Slot) -> SlotLink:
-    known = await _current(slot)
-    if known is not None:
-        return known
+async def _new_link(actor: Actor, row: Round, slot: Slot) -> SlotLink:
     link = SlotLink(
         id=new_id(),
         bureau=actor.bureau,
@@ -114,8 +112,11 @@ async def _link_of(actor: Actor, row: Round, slot: Slot) -> SlotLink:
     return link
 
 
-async def _current(slot: Slot) -> SlotLink | None:
-    return await SlotLink.objects().get((SlotLink.slot == slot.id) & SlotLink.revoked_at.is_null())
+async def _current(slots: list[UUID]) -> list[SlotLink]:
+    """The links of these slots that work, one of each at most; with one question whatever their number."""
+    if not slots:
+        return []
+    return await SlotLink.objects().where(SlotLink.slot.is_in(slots), SlotLink.revoked_at.is_null())
 
 
 def _end_of(row: Round) -> datetime:

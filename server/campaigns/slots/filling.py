@@ -20,12 +20,14 @@ from server.campaigns.tables import (
     FIRST,
     INVALID,
     LINK,
+    MERGED,
     OPEN,
     PLANNED,
     VISIT,
     WITHDRAWN,
     Round,
     Slot,
+    SlotLink,
     SlotRecord,
 )
 from server.enterprises.tables import Enterprise
@@ -86,11 +88,37 @@ async def _fill_instead(slot: Slot, following: SlotRecord | None) -> None:
 
 
 async def follow_enterprise_merge(system: Actor, old: UUID, into: UUID) -> None:
-    """Follower of a merge: the slot goes along, unless the firm it became has one of its own in the round."""
+    """Follower of a merge: the slot goes along; where the firm it became has one of its own in the round, that one goes on."""
     for slot in await Slot.objects().where(Slot.bureau == system.bureau, Slot.enterprise == old):
-        if not await Slot.exists().where(Slot.round == slot.round, Slot.enterprise == into):
+        kept = await Slot.objects().get((Slot.round == slot.round) & (Slot.enterprise == into))
+        if kept is None:
             await Slot.update({Slot.enterprise: into}).where(Slot.id == slot.id)
-            sync.feed.touch(system.bureau, SLOT_KIND, slot.id)
+        else:
+            await _merge_slots(slot, kept)
+            sync.feed.touch(system.bureau, SLOT_KIND, kept.id)
+            await record_event(system, "slot.merge", SLOT_KIND, slot.id, {"into": str(kept.id)})
+        sync.feed.touch(system.bureau, SLOT_KIND, slot.id)
+
+
+async def _merge_slots(slot: Slot, kept: Slot) -> None:
+    """Whatever came for either came for the one that goes on, whose own answer counts if both have one; the other's link
+    stops."""
+    await lock_slots([slot.id, kept.id])
+    await slot.refresh()
+    await kept.refresh()
+    fills = slot.state == FILLED and kept.state != FILLED
+    for came in await SlotRecord.objects().where(SlotRecord.slot == slot.id):
+        came.slot = kept.id
+        if came.standing == FIRST and not fills:
+            came.standing = DUPLICATE
+        await came.save()
+    if fills:
+        kept.state, kept.record, kept.via = FILLED, slot.record, slot.via
+        kept.filled_at, kept.late, kept.reason = slot.filled_at, slot.late, ""
+        await kept.save()
+    slot.state, slot.record, slot.via, slot.filled_at, slot.late = MERGED, None, "", None, False
+    await slot.save()
+    await SlotLink.update({SlotLink.revoked_at: now()}).where(SlotLink.slot == slot.id, SlotLink.revoked_at.is_null())
 
 
 async def _rounds(bureau: UUID, forms: set[str]) -> dict[UUID, Round]:
@@ -124,7 +152,8 @@ async def _slots(bureau: UUID, rounds: list[UUID], enterprises: set[UUID]) -> di
 
 async def _take_in(system: Actor, rounds: dict[UUID, Round], record: SubmittedRecord, here: list[UUID]) -> None:
     await lock_slots(here)
-    slot = _slot_of(rounds, record, await Slot.objects().where(Slot.bureau == system.bureau, Slot.id.is_in(here)))
+    slots = await Slot.objects().where(Slot.bureau == system.bureau, Slot.id.is_in(here))
+    slot = _slot_of(rounds, record, slots, await _round_if_merged(system.bureau, record.slot))
     if slot is None:
         return
     row = rounds[slot.round]
@@ -155,13 +184,22 @@ async def _take_in(system: Actor, rounds: dict[UUID, Round], record: SubmittedRe
     sync.feed.touch(system.bureau, SLOT_KIND, slot.id)
 
 
-def _slot_of(rounds: dict[UUID, Round], record: SubmittedRecord, slots: list[Slot]) -> Slot | None:
-    """The slot the record names; else that of the campaign it names; else one of any round open now, first one that is
-    still to be filled. A record filled in before a round opened says nothing about it."""
+async def _round_if_merged(bureau: UUID, slot: UUID | None) -> UUID | None:
+    """The round of a slot that was merged into another: a phone that has not heard of it still names it."""
+    merged = (Slot.bureau == bureau) & (Slot.id == slot) & (Slot.state == MERGED)
+    row = await Slot.objects().get(merged) if slot is not None else None
+    return row.round if row is not None else None
+
+
+def _slot_of(
+    rounds: dict[UUID, Round], record: SubmittedRecord, slots: list[Slot], merged_in: UUID | None
+) -> Slot | None:
+    """The slot the record names, or the one it was merged into; else that of the campaign it names; else one of any round
+    open now, first one that is still to be filled. A record filled in before a round opened says nothing about it."""
     day = _answered_on(record)
     slots = [slot for slot in slots if day >= rounds[slot.round].opens_on]
     if record.slot is not None:
-        return next((slot for slot in slots if slot.id == record.slot), None)
+        return next((slot for slot in slots if slot.id == record.slot or slot.round == merged_in), None)
     if record.campaign is not None:
         slots = [slot for slot in slots if rounds[slot.round].campaign == record.campaign]
     else:
