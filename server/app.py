@@ -24,6 +24,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from msgspec import Struct
 
 from server import door, phones, routes, wiring
+from server.ahead import ReadAhead
 from server.auth import Authentication
 from server.migrate import pending_migrations
 from server.schedule import running_jobs
@@ -146,4 +147,4 @@ def create_app() -> Litestar:
     )
 
 
-app = door.Envelope(create_app())  # type: ignore[arg-type]
+app = door.Envelope(ReadAhead(create_app()))  # type: ignore[arg-type]

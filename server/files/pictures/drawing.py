@@ -15,7 +15,7 @@ from typing import Any
 SIDE = 480
 """Pixels of the longer side of a small picture."""
 QUALITY = 80
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "HEIF", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "HEIF", "AVIF")
 WRITTEN_BYTES_MAX = 16 * 1024 * 1024
 MIB = 1024 * 1024
 
@@ -45,8 +45,10 @@ def draw(source: str, target: str, pixels_max: int) -> None:
 
 def main() -> int:
     import pi_heif  # only here: the server itself loads no decoder
+    from PIL import Image
 
     pixels_max, memory_mib = int(sys.argv[1]), int(sys.argv[2])
+    Image.init()
     pi_heif.register_heif_opener(thumbnails=False)
     confine(memory_mib)
     for line in sys.stdin:
