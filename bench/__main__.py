@@ -1,6 +1,6 @@
 """`python -m bench NAME [--database sqlite|postgres]`: our figures beside a bare baseline of the same run.
 
-NAME is push, visit, pull, evaluate, import, bootstrap, fanout or history. Prints tables for people and, as its last line,
+NAME is push, visit, pull, evaluate, import, bootstrap, fanout, history or poke. Prints tables for people and, as its last line,
 one JSON object with name, value, unit and ratio (ours ÷ baseline).
 """
 
@@ -24,6 +24,7 @@ NAMES = {
     "bootstrap": "bench.bootstrap",
     "fanout": "bench.fanout",
     "history": "bench.history",
+    "poke": "bench.poke",
 }
 
 
