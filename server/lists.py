@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
+from server.answers import as_id
 from server.questionnaires.library import Row, serve_list
 from sync.bulk import among, ids
 from sync.transaction import fetch
@@ -29,18 +30,11 @@ SERVED = {"enterprises.csv": _ENTERPRISES, "people.csv": _PEOPLE, "issues.csv": 
 
 def _rows_of(sql: str) -> Callable[[UUID, list[str]], Awaitable[Sequence[Row]]]:
     async def rows(bureau: UUID, names: list[str]) -> Sequence[Row]:
-        chosen = [id for id in map(_as_id, names) if id is not None]
+        chosen = [id for id in map(as_id, names) if id is not None]
         found = await fetch(sql.format(chosen=among(2)), [bureau, ids(chosen)]) if chosen else []
         return [{column: "" if row[column] is None else str(row[column]) for column in row.keys()} for row in found]  # noqa: SIM118
 
     return rows
-
-
-def _as_id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def connect() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from forms.definition import Group, Item, Repeat
 from forms.survey.question import QuestionReader
@@ -180,28 +180,18 @@ class SurveyReader:
         assert line is not None
         if not done.children:
             line.warn("form.empty_group", "name", f"“{done.name}”里没有题目", f"there is no question in “{done.name}”")
-        item: Item
+        group = Group(
+            name=done.name,
+            path=done.path,
+            source=line.source(),
+            children=tuple(done.children),
+            label=line.texts("label"),
+            appearance=tuple(line.get("appearance").split()),
+            relevant=line.condition("relevant"),
+        )
+        item: Item = group
         if done.kind == "repeat":
-            item = Repeat(
-                name=done.name,
-                path=done.path,
-                source=line.source(),
-                children=tuple(done.children),
-                label=line.texts("label"),
-                appearance=tuple(line.get("appearance").split()),
-                relevant=line.condition("relevant"),
-                count=line.expression("repeat_count"),
-            )
-        else:
-            item = Group(
-                name=done.name,
-                path=done.path,
-                source=line.source(),
-                children=tuple(done.children),
-                label=line.texts("label"),
-                appearance=tuple(line.get("appearance").split()),
-                relevant=line.condition("relevant"),
-            )
+            item = Repeat(**structs.asdict(group), count=line.expression("repeat_count"))
         self.stack[-1].children.append(item)
 
     def _name(self, line: Line, kind: str) -> str:

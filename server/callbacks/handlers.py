@@ -16,6 +16,7 @@ from server.callbacks.answers import Answers
 from server.callbacks.tables import Callback
 from server.door import once
 from server.issues.actions import reach_issue
+from server.shown import shown
 
 
 class CallbackOut(Struct, frozen=True, kw_only=True):
@@ -51,10 +52,8 @@ class Recorded(Struct, frozen=True):
 
 
 def _out(row: Callback, *, unmasked: bool) -> CallbackOut:
-    same = {name: getattr(row, name) for name in CallbackOut.__struct_fields__ if name not in ("why_not", "respondent")}
-    return CallbackOut(
-        **same, why_not=msgspec.json.decode(row.why_not), respondent=row.respondent if unmasked else row.respondent[:1]
-    )
+    respondent = row.respondent if unmasked else row.respondent[:1]
+    return shown(CallbackOut, row, why_not=msgspec.json.decode(row.why_not), respondent=respondent)
 
 
 @post("/issues/{issue:str}/callbacks", status_code=201)

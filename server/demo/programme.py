@@ -144,7 +144,9 @@ class Programme:
             rows = [matter.raised.row(self.chance, day) for matter in matters]
             filled_at = self._at(place, self.chance.randrange(9, 15), self.chance.randrange(60))
             answers = census_answers(self.chance, firm, day, rows)
-            self._plan_record("cultivation_census", firm, answers, filled_at, self._same_day(filled_at), matters)
+            pushed_at = self._same_day(filled_at)
+            send = partial(self._send, "cultivation_census", firm, answers, filled_at, pushed_at, matters)
+            self.stage.plan(pushed_at, send)
         monitor = MonitorRound(self.stage, self.cast, self.phones, skipped=self.spare)
         self.stage.plan(self._at(ROUND_OPENS, 9, 10), monitor.open)
 
@@ -173,7 +175,7 @@ class Programme:
         hour, minute = int(answers["end_time"][:2]), int(answers["end_time"][3:5])
         filled_at = self._at(made, hour, minute) + timedelta(minutes=self.chance.randrange(3, 20))
         pushed_at = self._at(place, 9, self.chance.randrange(5, 40)) if offline else self._same_day(filled_at)
-        self._plan_record("visit_record", firm, answers, filled_at, pushed_at, matters)
+        self.stage.plan(pushed_at, partial(self._send, "visit_record", firm, answers, filled_at, pushed_at, matters))
 
     def _whom(self, place: int) -> Firm:
         """An enterprise nobody has visited for five weeks, rather one that was never visited."""
@@ -182,17 +184,6 @@ class Programme:
         firm = self.chance.choice(fresh if fresh and (not rested or self.chance.random() < 0.7) else rested)
         self._visited[firm.id] = place
         return firm
-
-    def _plan_record(
-        self,
-        form: str,
-        firm: Firm,
-        answers: dict[str, Any],
-        filled_at: datetime,
-        pushed_at: datetime,
-        matters: list[Matter],
-    ) -> None:
-        self.stage.plan(pushed_at, partial(self._send, form, firm, answers, filled_at, pushed_at, matters))
 
     async def _send(
         self,

@@ -33,10 +33,10 @@ from server.enterprises.dossier.actions import NewHonour, enter_pool, give_honou
 from server.enterprises.fields import mask_phone
 from server.enterprises.kinds import ContactLine, DossierBody, dossiers, entity_list_csv
 from server.enterprises.merging.actions import merge_enterprises
-from server.enterprises.tables import Enterprise
 from server.paging import LIMIT_DEFAULT, Page, check_limit, mark, read_mark
 from server.people.actor import Actor
 from server.refusals import refusal
+from server.shown import shown
 
 
 class EnterpriseLine(Struct, frozen=True, kw_only=True):
@@ -80,21 +80,6 @@ class NewMembership(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reason: Annotated[str, Meta(max_length=4000)] = ""
 
 
-def line(row: Enterprise) -> EnterpriseLine:
-    return EnterpriseLine(
-        id=row.id,
-        credit_code=row.credit_code,
-        temporary_id=row.temporary_id,
-        name=row.name,
-        status=row.status,
-        region=row.region,
-        industry=row.industry,
-        tier=row.tier,
-        size=row.size,
-        updated_at=row.updated_at,
-    )
-
-
 async def dossier(actor: Actor, enterprise: UUID) -> DossierBody:
     """Telephone numbers stand in full for those who look after the firm and those who keep the registry."""
     actor.must("enterprise.read")
@@ -120,13 +105,13 @@ async def get_enterprises(
     key = read_mark(after, tuple[str, UUID]) if after else None
     rows = await list_enterprises(request.user, query=q, tier=tier, status=status, after=key, limit=limit + 1)
     more = mark(rows[limit - 1].name, rows[limit - 1].id) if len(rows) > limit else None
-    return Page([line(row) for row in rows[:limit]], more)
+    return Page([shown(EnterpriseLine, row) for row in rows[:limit]], more)
 
 
 @post("/enterprises")
 async def post_enterprise(request: Request[Any, Any, Any], data: JSONBody[NewEnterprise]) -> EnterpriseLine:
     async def work() -> EnterpriseLine:
-        return line(await add_enterprise(request.user, data))
+        return shown(EnterpriseLine, await add_enterprise(request.user, data))
 
     return await once(request, request.user, work)  # type: ignore[return-value]
 
@@ -153,7 +138,7 @@ async def patch_enterprise(
     request: Request[Any, Any, Any], enterprise: FromPath[UUID], data: JSONBody[Changes]
 ) -> EnterpriseLine:
     async def work() -> EnterpriseLine:
-        return line(await change_enterprise(request.user, enterprise, data.set))
+        return shown(EnterpriseLine, await change_enterprise(request.user, enterprise, data.set))
 
     return await once(request, request.user, work)  # type: ignore[return-value]
 
@@ -165,7 +150,7 @@ async def post_merge(
     """A firm that has no code goes into the one named; both ids lead there from now on."""
 
     async def work() -> EnterpriseLine:
-        return line(await merge_enterprises(request.user, enterprise, data.into))
+        return shown(EnterpriseLine, await merge_enterprises(request.user, enterprise, data.into))
 
     return await once(request, request.user, work)  # type: ignore[return-value]
 

@@ -24,6 +24,7 @@ from server.records.actions import (
 )
 from server.records.submission import Submission
 from server.records.tables import Record, RecordVersion
+from server.shown import shown
 from sync.identity import new_id
 
 
@@ -150,33 +151,13 @@ async def _line_of(actor: Actor, id: UUID) -> RecordLine:
 
 
 def _line(record: Record) -> RecordLine:
-    return RecordLine(
-        id=record.id,
-        form=record.form_id,
-        enterprise=record.enterprise,
-        person=record.person,
-        origin=record.origin,
-        state=record.state,
-        versions=record.versions,
-        received_at=record.received_at,
-        collected_at=record.collected_at,
-        clock_suspect=record.clock_suspect,
-        late_version=record.late_version,
-        errors=record.errors,
-        verifies=record.verifies,
-        advises=record.advises,
-        review_reason=record.review_reason,
-    )
+    return shown(RecordLine, record, form=record.form_id)
 
 
 def _version(version: RecordVersion) -> VersionOut:
-    return VersionOut(
-        n=version.n,
-        form_version=version.form_version,
-        received_at=version.received_at,
-        filled_at=version.filled_at,
-        collected_at=version.collected_at,
-        note=version.note,
+    return shown(
+        VersionOut,
+        version,
         attachments=Raw(version.attachments.encode()),
         flaws=Raw(version.flaws.encode()),
         answers=Raw(version.body.encode()),

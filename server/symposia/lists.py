@@ -12,6 +12,7 @@ from server.enterprises.tables import Enterprise
 from server.paging import Page, check_limit, mark, read_mark
 from server.people.actor import Actor
 from server.reports.tables import Report
+from server.shown import shown
 from server.symposia.attendance.reach import find_symposium
 from server.symposia.tables import Attendance, Symposium, SymposiumHelper, SymposiumInvitation
 
@@ -48,7 +49,7 @@ class SymposiumWhole(SymposiumOut, frozen=True, kw_only=True):
 
 
 def symposium_out(row: Symposium) -> SymposiumOut:
-    return SymposiumOut(**{field: getattr(row, field) for field in SymposiumOut.__struct_fields__})
+    return shown(SymposiumOut, row)
 
 
 async def list_symposia(actor: Actor, *, after: str, limit: int) -> Page[SymposiumOut]:
@@ -75,9 +76,9 @@ async def show_symposium(actor: Actor, symposium: UUID) -> SymposiumWhole:
     )
     present = {one["enterprise"] for one in rows if not one["excused"]} - {None}
     excused = {one["enterprise"] for one in rows if one["excused"]} - {None}
-    whole = {field: getattr(row, field) for field in SymposiumOut.__struct_fields__}
-    return SymposiumWhole(
-        **whole,
+    return shown(
+        SymposiumWhole,
+        row,
         helpers=sorted(helper["person"] for helper in helpers),
         attended=sum(not one["excused"] for one in rows),
         enterprises=await _outcomes(actor, row, present, excused),

@@ -13,6 +13,7 @@ from msgspec import Struct
 from server.door import once
 from server.moment import today
 from server.paging import LIMIT_DEFAULT, Page
+from server.shown import shown
 from server.tasks.actions import finish_task
 from server.tasks.lists import TaskFilter, list_tasks
 from server.tasks.tables import NO_DAY, OPEN, Task
@@ -37,18 +38,11 @@ class DoneTask(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def task_out(task: Task) -> TaskOut:
-    return TaskOut(
-        id=task.id,
-        person=task.person,
-        enterprise=task.enterprise,
-        record=task.record,
-        source=task.source,
-        title=task.title,
+    return shown(
+        TaskOut,
+        task,
         due_on=None if task.due_on == NO_DAY else task.due_on,
         is_overdue=task.state == OPEN and task.due_on < today(),
-        state=task.state,
-        note=task.note,
-        done_at=task.done_at,
     )
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from server.answers import as_day
 from server.tasks.tables import NEXT_CONTACT, NO_DAY, PROMISE
 from sync.identity import kin_id
 
@@ -39,17 +40,11 @@ def promises_in(record: UUID, answers: Mapping[str, Any]) -> list[Promise]:
             key = str(row.get("_id") or place)
             key = f"{key}/{place}" if key in taken else key
             taken.add(key)
-            found.append(Promise(kin_id(record, "task", key), PROMISE, what.strip(), _day(row.get(BY_WHEN)) or NO_DAY))
+            found.append(
+                Promise(kin_id(record, "task", key), PROMISE, what.strip(), as_day(row.get(BY_WHEN)) or NO_DAY)
+            )
     closing = answers.get(NEXT_VISIT[0])
-    again = _day(closing.get(NEXT_VISIT[1])) if isinstance(closing, dict) else None
+    again = as_day(closing.get(NEXT_VISIT[1])) if isinstance(closing, dict) else None
     if again is not None:
         found.append(Promise(kin_id(record, "task", NEXT_VISIT[1]), NEXT_CONTACT, NEXT_CONTACT_TITLE, again))
     return found
-
-
-def _day(answer: Any) -> date | None:
-    """An answer that is no day was already noted as a flaw of the record."""
-    try:
-        return date.fromisoformat(answer[:10]) if isinstance(answer, str) else None
-    except ValueError:
-        return None

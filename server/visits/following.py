@@ -6,7 +6,6 @@ Every pushed visit record passes here, so a batch costs a handful of statements,
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -14,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 import sync.feed
+from server.answers import as_day, as_id
 from server.moment import now
 from server.people.actor import Actor
 from server.people.tables import Person
@@ -145,7 +145,7 @@ async def _taken(records: list[SubmittedRecord], known: list[_Meeting]) -> set[U
 
 def _take_place(bureau: UUID, record: SubmittedRecord, waiting: list[_Meeting], taken: set[UUID]) -> _Meeting:
     answers = record.answers
-    day = _day(answers.get("visit_date")) or record.collected_at.astimezone(settings.timezone).date()
+    day = as_day(answers.get("visit_date")) or record.collected_at.astimezone(settings.timezone).date()
     visit = _visit_of(record, day, waiting)
     if visit is not None:
         waiting.remove(visit)
@@ -204,18 +204,5 @@ async def _colleagues(bureau: UUID, records: list[SubmittedRecord]) -> set[UUID]
 
 def _visitors(record: SubmittedRecord) -> list[UUID]:
     rows = record.answers.get("visitors")
-    found = []
-    for row in rows if isinstance(rows, list) else []:
-        told: Any = row.get("visitor") if isinstance(row, dict) else None
-        try:
-            found.append(UUID(told))
-        except (TypeError, ValueError, AttributeError):
-            continue
-    return found
-
-
-def _day(answer: Any) -> date | None:
-    try:
-        return date.fromisoformat(answer[:10]) if isinstance(answer, str) else None
-    except ValueError:
-        return None
+    told = [as_id(row.get("visitor")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return [visitor for visitor in told if visitor is not None]

@@ -65,6 +65,7 @@ async def world(database: Any, monkeypatch: pytest.MonkeyPatch) -> UUID:
             await execute(statement)
         await create_tables()
         MADE.append(database)
+    monkeypatch.setattr("sync.incidents._listeners", [])  # the product's, where its own tests ran before
     monkeypatch.setattr("sync.configuration._secret", b"a secret of the tests only")
     monkeypatch.setattr("sync.configuration._now", lambda: datetime.now(UTC))
     register_kind(NOTE)

@@ -18,6 +18,7 @@ from server.paging import Page, check_limit, mark, read_mark
 from server.people.actor import Actor
 from server.questionnaires.tables import FormVersion
 from server.refusals import refusal
+from server.shown import shown
 from sync.transaction import fetch
 
 
@@ -202,18 +203,12 @@ async def list_slots(actor: Actor, campaign: UUID, n: int, *, state: str, after:
 
 
 def slot_line(slot: Slot) -> SlotLine:
-    return SlotLine(**{field: getattr(slot, field) for field in SlotLine.__struct_fields__})
+    return shown(SlotLine, slot)
 
 
 async def show_slot(actor: Actor, slot: UUID) -> SlotWhole:
     actor.must("campaign.read")
     row = await find_slot(actor, slot)
     records = await SlotRecord.objects().where(SlotRecord.slot == row.id).order_by(SlotRecord.received_at)
-    return SlotWhole(
-        **{field: getattr(row, field) for field in SlotLine.__struct_fields__},
-        frozen=msgspec.json.decode(row.frozen),
-        records=[
-            SlotRecordOut(record=one.record, via=one.via, standing=one.standing, received_at=one.received_at)
-            for one in records
-        ],
-    )
+    whole = [shown(SlotRecordOut, one) for one in records]
+    return shown(SlotWhole, row, frozen=msgspec.json.decode(row.frozen), records=whole)

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from server.answers import as_id
 from sync.identity import named_id
 
 FORM_ID = "symposium"
@@ -53,24 +54,17 @@ def recorded_rows(record: UUID, answers: Mapping[str, Any]) -> list[tuple[UUID, 
     found = []
     for place, row in enumerate(rows if isinstance(rows, list) else []):
         if isinstance(row, dict):
-            found.append((_uuid(row.get("_id")) or named_id("attendance", record, place), _entry(row)))
+            found.append((as_id(row.get("_id")) or named_id("attendance", record, place), _entry(row)))
     return found
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
     words = {field: row[name] for field, name in QUESTIONS.items() if isinstance(row.get(name), str)}
     return Entry(
-        enterprise=_uuid(row.get("att_enterprise")),
+        enterprise=as_id(row.get("att_enterprise")),
         excused=row.get("att_leave") == "yes",
         **{"kind": "", "name": "", "mode": ""} | words,  # what the answers leave open stays open
     )
-
-
-def _uuid(answer: Any) -> UUID | None:
-    try:
-        return UUID(answer) if isinstance(answer, str) else None
-    except ValueError:
-        return None
 
 
 def match(entry_id: UUID, entry: Entry, signed: Iterable[Signed]) -> UUID | None:
