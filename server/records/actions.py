@@ -128,7 +128,7 @@ async def _store_amendment(
     row = (
         operation, context.bureau, record.id, record.versions + 1, judgement.published.id, context.person, context.device,
         context.received_at, None, args.filled_at, collected_at(context, args.filled_at), body_cell(judgement.body),
-        as_text(judgement.flaws), as_text(args.attachments), args.note,
+        as_text(judgement.flaws), as_text(args.attachments), args.note, None,
     )  # fmt: skip
     errors, verifies, advises = judgement.counts
     await insert("record_version", VERSION, [row])

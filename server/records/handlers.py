@@ -23,7 +23,7 @@ from server.records.actions import (
     versions_of,
 )
 from server.records.submission import Submission
-from server.records.tables import Record, RecordVersion
+from server.records.tables import Duration, Record, RecordVersion
 from server.shown import shown
 from sync.identity import new_id
 
@@ -54,6 +54,7 @@ class VersionOut(Struct, frozen=True, kw_only=True):
     received_at: datetime
     filled_at: datetime
     collected_at: datetime
+    duration: Duration
     note: str
     attachments: Raw
     flaws: Raw

@@ -31,6 +31,7 @@ from sync.transaction import fetch, is_postgres
 
 KIND = "record"
 ATTACHMENTS_MAX = 100
+ELAPSED_SECONDS_MAX = 30 * 86_400
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
@@ -53,6 +54,8 @@ class Submission(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     filled_at: Moment
     """When the record was finished, by the device's clock."""
     started_at: Moment | None = None
+    elapsed_seconds: Annotated[int, Meta(ge=0, le=ELAPSED_SECONDS_MAX)] | None = None
+    """From `started_at` to `filled_at` by a clock that nobody can set (a monotonic one), if the device has one."""
     enterprise: UUID | None = None
     origin: Literal["visit", "symposium", "campaign", "callback", "link", "desk"] = "visit"
     attachments: Annotated[list[Attachment], Meta(max_length=ATTACHMENTS_MAX)] = []
@@ -237,7 +240,7 @@ _RECORD = (
 VERSION = (
     "id uuid, bureau uuid, record uuid, n integer, form_version uuid, person uuid, device uuid, received_at timestamptz,"
     " started_at timestamptz, filled_at timestamptz, collected_at timestamptz, body text, flaws text, attachments text,"
-    " note text"
+    " note text, elapsed_seconds integer"
 )
 
 
@@ -261,6 +264,7 @@ async def _store(context: OperationContext, taken: list[tuple[Incoming, Submitte
             (
                 one.operation, bureau, one.id, 1, form_version, person, device, received, args.started_at, args.filled_at,
                 record.collected_at, body_cell(judgement.body), as_text(flaws), as_text(args.attachments), "",
+                args.elapsed_seconds,
             )
         )  # fmt: skip
     await insert("record", _RECORD, records)

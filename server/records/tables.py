@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID as Id
 
+from msgspec import Struct
 from piccolo.columns import UUID, Boolean, Integer, SmallInt, Text, Timestamptz
 from piccolo.columns.combination import WhereRaw
 from piccolo.table import Table
@@ -83,6 +85,34 @@ class RecordVersion(Table, tablename="record_version"):
     """JSON: the files this version speaks of: id, name, sha256."""
     note = Text(default="")
     """Why it was amended."""
+    elapsed_seconds = Integer(null=True, default=None)
+    """From start to end by a clock that nobody can set, if the phone has one."""
+
+    @property
+    def duration(self) -> Duration:
+        return duration_of(self.started_at, self.filled_at, self.elapsed_seconds)
+
+
+class Duration(Struct, frozen=True):
+    """How long filling it in took. `by` is monotonic, clock (the device's own, which somebody may have set meanwhile) or empty.
+    `is_suspect`: that clock was seen to jump."""
+
+    seconds: int | None
+    by: str
+    is_suspect: bool
+
+
+CLOCK_JUMP = timedelta(minutes=1)
+
+
+def duration_of(started_at: datetime | None, filled_at: datetime, elapsed_seconds: int | None) -> Duration:
+    told = None if started_at is None else filled_at - started_at
+    if elapsed_seconds is not None:
+        jumped = told is not None and abs(told - timedelta(seconds=elapsed_seconds)) > CLOCK_JUMP
+        return Duration(elapsed_seconds, "monotonic", jumped)
+    if told is None:
+        return Duration(None, "", False)
+    return Duration(None, "", True) if told < timedelta() else Duration(int(told.total_seconds()), "clock", False)
 
 
 def reach_of(actor: Actor) -> Any:

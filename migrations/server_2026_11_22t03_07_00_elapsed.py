@@ -1,0 +1,34 @@
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+from piccolo.columns.column_types import Integer
+from piccolo.columns.indexes import IndexMethod
+
+ID = "2026-11-22T03:07:00:000000"
+VERSION = "1.38.0"
+DESCRIPTION = "elapsed_seconds"
+
+
+async def forwards():
+    manager = MigrationManager(migration_id=ID, app_name="server", description=DESCRIPTION)
+
+    manager.add_column(
+        table_class_name="RecordVersion",
+        tablename="record_version",
+        column_name="elapsed_seconds",
+        db_column_name="elapsed_seconds",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    return manager
