@@ -133,12 +133,12 @@ class Phone(Queue):
             "device": self.device,
             "incarnation": self.meta("incarnation"),
             "acked": first_unanswered - 1,
-            "clock": self.clock(),
             "operations": [msgspec.Raw(b'{"n":%d,' % n + body[1:]) for n, body in batch],
         }
         if lost_until := self.meta("lost_until"):
             request["lost_until"] = lost_until
-        return msgspec.json.decode(await self.caller.ask("/sync/v1/push", request), type=PushResponse)
+        answer = await self.caller.ask("/sync/v1/push", lambda: request | {"clock": self.clock()})
+        return msgspec.json.decode(answer, type=PushResponse)
 
     def _mend(self, no: Answered) -> bool:
         """Three answers are orders: take a new identity, go back to a number the server has lost, or to the identity it

@@ -50,13 +50,16 @@ class Caller:
         self.packs = packs
 
     async def ask(self, address: str, request: Any) -> bytes:
-        """POST JSON, get JSON."""
+        """POST JSON, get JSON. A callable makes the request anew for every try: a clock in it must not be old."""
+
+        def written() -> tuple[bytes, dict[str, str]]:
+            content = msgspec.json.encode(request() if callable(request) else request)
+            if self.packs and len(content) >= PACK_BYTES_MIN:
+                return zstandard.compress(content, 1), {"Content-Encoding": "zstd"}
+            return content, {}
+
         headers = {"Content-Type": "application/json"}
-        content = msgspec.json.encode(request)
-        if self.packs and len(content) >= PACK_BYTES_MIN:
-            content = zstandard.compress(content, 1)
-            headers["Content-Encoding"] = "zstd"
-        return (await self.request("POST", address, headers=headers, content=content, json=True)).content
+        return (await self.request("POST", address, headers=headers, content=written, json=True)).content
 
     async def request(
         self,
@@ -64,7 +67,7 @@ class Caller:
         address: str,
         *,
         headers: dict[str, str],
-        content: bytes = b"",
+        content: bytes | Callable[[], tuple[bytes, dict[str, str]]] = b"",
         json: bool = False,
         tries: int = TRIES_MAX,
     ) -> httpx.Response:
@@ -72,9 +75,10 @@ class Caller:
         for attempt in range(tries):
             if attempt:
                 await self.sleep(random.uniform(0.5, 1.5) * 2**attempt)  # noqa: S311 - spreads two thousand phones
-            sent = headers | self.signed()
+            body, more = content() if callable(content) else (content, {})
+            sent = headers | more | self.signed()
             try:
-                answer = await self.client.request(method, address, headers=sent, content=content)
+                answer = await self.client.request(method, address, headers=sent, content=body)
             except (httpx.TransportError, httpx.DecodingError):
                 continue
             if not _is_ours(answer, sent["X-Request-Id"], json=json):

@@ -419,6 +419,20 @@ async def test_rule_10_scenarios_26_and_27_a_wrong_device_clock_is_measured_and_
     assert abs(device.clock_offset_seconds + 365 * years * 86_400) < 5
 
 
+async def test_rule_10_scenario_39_waiting_for_a_busy_server_is_no_error_of_the_clock(town):
+    off = [timedelta(minutes=-20)]
+
+    async def wait(seconds: float) -> None:
+        off[0] = timedelta(0)  # twenty minutes later
+
+    li = await town.phone(clock=lambda: datetime.now(UTC) + off[0])
+    li.caller.sleep = wait
+    note(li, "asked to come again")
+    town.line.faults = ["busy"]
+    assert await statuses(li) == ["applied"]
+    assert abs((await list_devices(town.bureau, LI))[0].clock_offset_seconds) < 60
+
+
 async def test_rule_17_scenario_4_the_change_and_its_queue_entry_are_one_local_transaction(town):
     li = await town.phone()
     with pytest.raises(TypeError):
