@@ -179,9 +179,9 @@ async def _finish(actor: Actor, row: UploadedFile) -> None:
     """Under the upload's lock."""
     sha256, head = await asyncio.to_thread(partials.finish, row.id)
     if row.sha256 and sha256 != row.sha256:
-        partials.drop(row.id)
         row.offset, row.state = 0, CORRUPT
         await _set(row.id, {"state": CORRUPT, "offset": 0})
+        partials.drop(row.id)
         raise refusal("file.corrupt")
     row.media_type, row.sha256_received, row.sha256_stored = sniff(head), sha256, sha256
     is_private = row.place == place.ASKED or await place.is_asked_for(row.bureau, await _records_of(row))
@@ -229,16 +229,25 @@ async def end_upload(actor: Actor, upload: UUID) -> None:
     await reach_upload(actor, upload)
     with partials.opened_alone(upload):
         row = await reach_upload(actor, upload)
-        partials.drop(upload)
         if row.state == STORED:
+            partials.drop(upload)
             raise refusal("file.kept")
-        await retrying(lambda: _end(row))
+        await _end(row)
 
 
 async def _end(row: UploadedFile) -> None:
-    async with transaction():
-        await _set(row.id, {"state": ENDED, "offset": 0})
-        await room.give_back(row.bureau, row.size)
+    """Under the upload's lock, which goes with the partial file: so that is the last to go."""
+
+    async def work() -> None:
+        async with transaction():
+            fresh = await _locked().get(UploadedFile.id == row.id)
+            if fresh.state == ENDED:
+                return  # another machine, whose partial files are its own, was here first
+            await _set(row.id, {"state": ENDED, "offset": 0})
+            await room.give_back(row.bureau, row.size)
+
+    await retrying(work)
+    partials.drop(row.id)
 
 
 async def end_expired_uploads() -> int:
@@ -251,8 +260,7 @@ async def end_expired_uploads() -> int:
 async def _end_expired(row: UploadedFile) -> bool:
     if row.state not in (PENDING, CORRUPT) or row.expires_at >= now():
         return False
-    partials.drop(row.id)
-    await retrying(lambda: _end(row))
+    await _end(row)
     return True
 
 

@@ -3,13 +3,20 @@
 import base64
 import hashlib
 import os
-from datetime import timedelta
+import random
+import re
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from server.files import partials
+from server.refusals import CATALOGUE
 from sync.identity import new_id
+from sync.refusal import Refusal
 from tests.server.fieldwork import enterprises, phone, publish, submit, visit_answers
 
 pytestmark = pytest.mark.anyio
@@ -392,3 +399,227 @@ async def test_whoever_works_on_an_issue_sees_the_photo_of_its_visit_and_another
 
     assert (await donghu.he.client.get(address)).status_code == 200
     assert (await donghu.sun.client.get(address)).status_code == 200
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "sync.md").read_text()
+EXCHANGES = re.findall(r"```http\n(\S+) (\S+) HTTP/1\.1\n(.*?)HTTP/1\.1 (\d+) [^\n]*\n(.*?)```", PAGE, re.DOTALL)
+
+
+def headers_of(text: str) -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in text.splitlines() if line)
+
+
+async def test_rule_19_every_exchange_on_the_page_is_had_at_the_door(donghu):
+    assert [method for method, *_ in EXCHANGES] == ["OPTIONS", "POST", "PATCH", "HEAD", "PATCH"]
+    for method, path, asked, status, told in EXCHANGES:
+        head, _, body = asked.partition("\n\n")
+        answer = await donghu.zhou.client.request(
+            method, path, headers=headers_of(head), content=body.removesuffix("\n").encode()
+        )
+        assert answer.status_code == int(status), answer.text
+        expected = headers_of(told)
+        expires = expected.pop("Upload-Expires", None)
+        assert (expires is None) == ("upload-expires" not in answer.headers)
+        assert {name: answer.headers.get(name) for name in expected} == expected
+    (state,) = (
+        await donghu.zhou.client.get("/v1/files", params={"record": "01a2012b-0b1d-7d2e-9a55-0f4a3f1c2d6e"})
+    ).json()
+    assert (state["state"], state["name"], state["media_type"]) == ("stored", "门头.txt", "text/plain")
+
+
+def test_rule_19_every_refusal_on_the_page_is_one():
+    named = re.findall(r"^\| (\d{3}) ((?:`file\.\w+`(?:, )?)+) \|", PAGE, re.MULTILINE)
+    assert len(named) >= 10
+    for status, codes in named:
+        for code in re.findall(r"`([\w.]+)`", codes):
+            assert CATALOGUE[code][0] == int(status), code
+
+
+async def test_scenario_33_an_announcement_whose_answer_was_lost_is_made_again_with_part_of_the_file_there(donghu):
+    id = str(new_id())
+    path = await begin(donghu.zhou, id=id)
+    await send(donghu.zhou, path, PHOTO[:1000])
+    again = await donghu.zhou.client.post("/files", headers=announce(PHOTO, id=id))
+    assert (again.status_code, again.headers["location"], again.headers["upload-offset"]) == (201, path, "1000")
+    assert (await send(donghu.zhou, path, PHOTO[1000:], 1000)).status_code == 204
+    late = await donghu.zhou.client.post("/files", headers=announce(PHOTO, id=id))
+    assert (late.status_code, late.headers["upload-offset"]) == (201, str(len(PHOTO)))
+
+
+async def test_scenario_34_a_record_shows_that_its_photo_did_not_fit_until_it_is_sent_again(donghu):
+    record = str(new_id())
+    path = await begin(donghu.zhou, record=record)
+
+    async def state() -> str:
+        (shown,) = (await donghu.sun.client.get("/v1/files", params={"record": record})).json()
+        return shown["state"]
+
+    wrong = await send(donghu.zhou, path, PHOTO[::-1])
+    assert (wrong.status_code, wrong.json()["code"], await state()) == (460, "file.corrupt", "corrupt")
+    await send(donghu.zhou, path, PHOTO[:9])
+    assert await state() == "pending"
+    assert (await send(donghu.zhou, path, PHOTO[9:], 9)).status_code == 204
+    assert await state() == "stored"
+
+
+async def test_rule_19_metadata_come_back_as_they_were_told_first(donghu):
+    id = str(new_id())
+    headers = announce(PHOTO, id=id, filename="甲.jpg", is_front="")
+    headers["Upload-Metadata"] += ",plain"
+    assert (await donghu.zhou.client.post("/files", headers=headers)).status_code == 201
+    other = announce(PHOTO, id=id, filename="乙.jpg")
+    assert (await donghu.zhou.client.post("/files", headers=other)).status_code == 201
+    shown = await donghu.zhou.client.head(f"/files/{id}", headers=TUS)
+    assert shown.headers["upload-metadata"] == headers["Upload-Metadata"]
+    twice = {**TUS, "Upload-Length": "5", "Upload-Metadata": "name YQ==,name Yg=="}
+    refused = await donghu.zhou.client.post("/files", headers=twice)
+    assert (refused.status_code, refused.json()["code"]) == (400, "file.metadata")
+
+
+@pytest.mark.parametrize("meant", ["PATCH", "patch"])
+async def test_rule_19_what_a_network_does_not_let_through_is_said_in_a_header(donghu, meant):
+    path = await begin(donghu.zhou)
+
+    async def tunnelled(method: str, content: bytes = b"", **headers: str):
+        said = {**PART, "X-HTTP-Method-Override": method, **headers}
+        return await donghu.zhou.client.post(path, content=content, headers=said)
+
+    part = await tunnelled(meant, PHOTO[:10], **{"Upload-Offset": "0"})
+    assert (part.status_code, part.headers["upload-offset"]) == (204, "10")
+    head = await tunnelled("HEAD")
+    assert (head.status_code, head.headers["upload-length"]) == (200, str(len(PHOTO)))
+    assert (await tunnelled("DELETE")).status_code == 204
+    assert (await donghu.zhou.client.head(path, headers=TUS)).status_code == 410
+    assert (await tunnelled("GET")).status_code == 405
+
+
+async def test_rule_19_an_upload_somebody_goes_on_with_lives_on(donghu):
+    from server.files.actions import end_expired_uploads
+    from server.moment import at, now
+    from server.sessions.actions import open_session_of
+
+    path = await begin(donghu.zhou)
+    with at(now() + timedelta(days=29)):
+        donghu.zhou.client.headers["authorization"] = f"Bearer {await open_session_of(donghu.bureau, donghu.zhou.id)}"
+        assert (await send(donghu.zhou, path, PHOTO[:10])).status_code == 204
+        with at(now() + timedelta(days=29)), partials.opened_alone(UUID(path[7:])):
+            assert await end_expired_uploads() == 0
+        with at(now() + timedelta(days=31)):
+            with partials.opened_alone(UUID(path[7:])):
+                assert await end_expired_uploads() == 0, "somebody is writing to it"
+            assert await end_expired_uploads() == 1
+            assert not partials.path_of(UUID(path[7:])).exists()
+
+
+async def test_what_had_come_in_full_when_the_server_stopped_is_kept_by_the_timetable(donghu):
+    from server.files.actions import finish_whole_uploads
+
+    whole, wrong, part = [await begin(donghu.zhou) for _ in range(3)]
+    for path, content in ((whole, PHOTO), (wrong, PHOTO[::-1]), (part, PHOTO[:9])):
+        partials.folder().mkdir(exist_ok=True)
+        partials.path_of(UUID(path[7:])).write_bytes(content)
+    assert await finish_whole_uploads() == 1
+    assert (await donghu.zhou.client.get(f"/v1{whole}")).content == PHOTO
+    assert (await donghu.zhou.client.get(f"/v1{wrong}")).json()["details"]["state"] == "corrupt"
+    assert await offset_of(donghu.zhou, part) == 9
+
+
+async def test_bytes_that_belong_to_no_upload_go_when_they_are_old(donghu):
+    from server.files.upkeep.sweeping import drop_unreferenced
+    from server.moment import at, now
+
+    path = await begin(donghu.zhou)
+    await send(donghu.zhou, path, PHOTO[:10])
+    stray, killed = partials.path_of(new_id()), partials.folder() / ".picture-x"
+    stray.write_bytes(b"x")
+    killed.mkdir()
+    await drop_unreferenced()
+    assert stray.exists(), "perhaps it is being announced"
+    with at(now() + timedelta(days=2)):
+        await drop_unreferenced()
+    assert (stray.exists(), killed.exists()) == (False, False)
+    assert await offset_of(donghu.zhou, path) == 10
+
+
+def limited(monkeypatch, **values: int) -> None:
+    from server.files.upkeep import room
+
+    monkeypatch.setattr(room, "settings", msgspec.structs.replace(room.settings, **values))
+
+
+async def test_a_device_may_announce_so_much_in_a_day_and_goes_on_tomorrow(donghu, monkeypatch):
+    from server.files.actions import NewUpload, begin_upload
+    from server.moment import at
+
+    limited(monkeypatch, file_bytes_per_device_day_max=len(PHOTO) * 2)
+    evening = datetime(2026, 11, 20, 14, tzinfo=UTC)  # ten at night in Nanchang
+    actor = await donghu.zhou.actor()
+    with at(evening):
+        first, _ = [await begin_upload(actor, NewUpload(id=new_id(), size=len(PHOTO))) for _ in range(2)]
+        with pytest.raises(Refusal) as refused:
+            await begin_upload(actor, NewUpload(id=new_id(), size=1))
+        assert (refused.value.code, refused.value.details["retry_after"]) == ("file.day_full", 2 * 3600)
+        await begin_upload(actor, NewUpload(id=first.id, size=len(PHOTO)))  # what was announced may go on
+        await begin_upload(await donghu.he.actor(), NewUpload(id=new_id(), size=1))
+        other = msgspec.structs.replace(actor, device=new_id())
+        await begin_upload(other, NewUpload(id=new_id(), size=1))
+    with at(evening + timedelta(hours=2)):
+        await begin_upload(actor, NewUpload(id=new_id(), size=1))
+
+
+async def test_a_bureau_has_so_much_room_and_gets_back_what_is_given_up(donghu, monkeypatch):
+    limited(monkeypatch, file_bytes_per_bureau_max=len(PHOTO) + 10)
+    path = await begin(donghu.zhou)
+    full = await donghu.he.client.post("/files", headers=announce(PHOTO))
+    assert (full.status_code, full.json()["code"]) == (507, "file.bureau_full")
+    assert (await donghu.he.client.post("/files", headers=announce(b"ten bytes!"))).status_code == 201
+    assert (await donghu.zhou.client.delete(path, headers=TUS)).status_code == 204
+    assert (await donghu.he.client.post("/files", headers=announce(PHOTO))).status_code == 201
+    assert (await donghu.zhou.client.post("/files", headers=announce(PHOTO, id=path[7:]))).status_code == 507
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_the_room_that_is_taken_is_the_sum_of_what_is_there(donghu, seed):
+    """The law of the counter, after announcements, repetitions, ends, expiry and new beginnings in any order, also at once."""
+    import asyncio
+
+    from server.files.actions import NewUpload, begin_upload, end_expired_uploads, end_upload
+    from server.files.tables import UploadedFile
+    from server.files.upkeep import room
+    from server.moment import at, now
+
+    chance = random.Random(seed)
+    actors = [await member.actor() for member in (donghu.zhou, donghu.he)]
+    uploads = [(new_id(), chance.randint(0, 1000)) for _ in range(6)]
+
+    async def step() -> None:
+        id, size = chance.choice(uploads)
+        with suppress(Refusal):
+            if chance.random() < 0.6:
+                await begin_upload(chance.choice(actors), NewUpload(id=id, size=size))
+            else:
+                await end_upload(chance.choice(actors), id)
+
+    for round in range(8):
+        await asyncio.gather(*[step() for _ in range(6)])
+        if round == 5:
+            with at(now() + timedelta(days=40)):
+                await end_expired_uploads()
+    rows = await UploadedFile.objects().where(UploadedFile.state != "ended")
+    assert await room.taken(donghu.bureau) == sum(row.size for row in rows)
+
+
+async def test_a_full_disk_keeps_what_has_come(donghu):
+    import resource
+
+    path = await begin(donghu.zhou)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        refused = await send(donghu.zhou, path, PHOTO)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (refused.status_code, refused.json()["code"]) == (507, "file.no_space")
+    offset = await offset_of(donghu.zhou, path)
+    assert offset == 100_000
+    assert (await send(donghu.zhou, path, PHOTO[offset:], offset)).status_code == 204
