@@ -113,7 +113,7 @@ def test_scenario_32_what_arrived_before_a_cut_is_kept_and_only_the_rest_is_sent
     """Of a line that ends politely at least half is asked for: how much the network still delivers is not ours to say."""
     politely = {"sent": 0, "kept": 0}
 
-    @settings(max_examples=40, deadline=None, derandomize=True)
+    @settings(max_examples=25, deadline=None, derandomize=True)
     @given(cuts=CUTS, size=st.integers(1, len(CONTENT)))
     def law(cuts: list[tuple[float, bool]], size: int) -> None:
         content = CONTENT[:size]
