@@ -24,6 +24,7 @@ COMMANDS = {
     "simulate": "server.simulation.simulate_command:simulate_phones",
     "backup": "server.keeping.commands:backup",
     "restore": "server.keeping.commands:restore",
+    "reconcile": "server.keeping.commands:reconcile",
     "doctor": "server.keeping.commands:doctor",
 }
 

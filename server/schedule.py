@@ -17,7 +17,7 @@ from server.files.actions import end_expired_uploads, finish_whole_uploads
 from server.files.pictures.place import remove_places
 from server.files.pictures.thumbnails import make_thumbnails
 from server.files.upkeep.sweeping import drop_unreferenced
-from server.keeping.tombstones import collect_tombstones
+from server.keeping.history import collect_tombstones
 from server.moment import now
 from server.quarantine.actions import forget_results, release_overdue
 from server.sessions.actions import forget_old_rows

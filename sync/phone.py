@@ -174,11 +174,18 @@ class Phone(Queue):
                 self.set_meta("repair", "")
                 self.set_meta("as_of", answer.until if is_at_head else "")
                 self.set_meta("server_time", answer.server_time.isoformat())
-            self._look_for_loss(answer.have_n)
+            if self.has_lost(answer.have_n):
+                self._offer_again(answer.have_n)
             self.is_work_ready = self.is_work_ready or "work" in answer.ready
             if is_at_head:
                 self.sweep()
                 return
+
+    async def wait_for_news(self) -> bool:
+        """Wait, on line, until the server says that something changed in this phone's scopes: then `sync`. False when the
+        stream ended without news; wait a little before listening again. The caller decides how long, with
+        `asyncio.timeout`; whoever cannot keep a line open synchronises now and then instead."""
+        return await self.caller.wait_for_event("/sync/v1/events", self.meta("as_of"))
 
     async def check(self) -> list[str]:
         """Compare what this phone holds with what the server says it should hold, scope by scope, and fetch again what
@@ -224,11 +231,14 @@ class Phone(Queue):
         """What a refused pull orders: to wipe, to read everything again, or to ask as who this phone was before. A cursor
         the server cannot open (it has lost its secret) is as good as none."""
         is_unreadable = no.status == 400 and no.problem.get("path") == "$.cursor"
-        if no.code == "device_revoked":
+        if no.code == "device_revoked" and not (self.unsent() or self.unsent_files()):
+            self.forget_answered()
+        elif no.code == "device_revoked":
             self.wipe()
         elif (no.code == "resync_required" or is_unreadable) and self.meta("cursor"):
             with self.together():
-                self._look_for_loss(no.problem.get("have_n"))
+                if no.problem.get("reason") in ("epoch_changed", "history_changed"):
+                    self._offer_again(no.problem["have_n"])
                 self.begin_reconcile()
             return
         elif no.code == "device.unknown" and self.fall_back():
@@ -236,11 +246,10 @@ class Phone(Queue):
             return
         raise no
 
-    def _look_for_loss(self, have_n: int | None) -> None:
-        if have_n is not None and self.has_lost(have_n):
-            with self.together():
-                self.offer_again(have_n)
-                self.set_meta("is_offering", 1)
+    def _offer_again(self, have_n: int) -> None:
+        with self.together():
+            self.offer_again(have_n)
+            self.set_meta("is_offering", 1)
 
 
 def _is_about_the_device(no: Answered) -> bool:

@@ -12,6 +12,8 @@ import zstandard
 
 TRIES_MAX = 5
 PAUSE_SECONDS_MAX = 300
+LISTENING = httpx.Timeout(10, read=90)
+"""A stream of events says at least every 25 seconds that it lives."""
 PACK_BYTES_MIN = 1024
 """Smaller requests fit one packet anyway."""
 
@@ -92,6 +94,28 @@ class Caller:
                 raise Answered(answer.status_code, _problem(answer))
             return answer
         raise Offline(f"{method} {address}: no answer from the server")
+
+    async def wait_for_event(self, address: str, last_id: str) -> bool:
+        """Listen to server-sent events until one says that something changed (True), or the stream ends (False). Raises
+        `Answered` for a refusal, `Offline` when nobody of ours answers."""
+        headers = {"Accept": "text/event-stream", **self.signed()}
+        if last_id:
+            headers["Last-Event-ID"] = last_id
+        try:
+            async with self.client.stream("GET", address, headers=headers, timeout=LISTENING) as answer:
+                if answer.status_code >= 400:
+                    await answer.aread()
+                    if not _is_ours(answer, headers["X-Request-Id"], json=True):
+                        raise Offline(f"GET {address}: no answer from the server")
+                    raise Answered(answer.status_code, _problem(answer))
+                if not answer.headers.get("Content-Type", "").startswith("text/event-stream"):
+                    raise Offline(f"GET {address}: no events from the server")
+                async for line in answer.aiter_lines():
+                    if line == "event: changed":
+                        return True
+        except httpx.TransportError as error:
+            raise Offline(f"GET {address}: the stream was cut") from error
+        return False
 
     def signed(self) -> dict[str, str]:
         """What every request carries: a name of its own, which an answer must repeat, and the token."""

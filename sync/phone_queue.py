@@ -102,20 +102,21 @@ class Queue(Store):
         return max(answered, int(self.meta("forgotten_n", "0"))) > have_n
 
     def offer_again(self, have_n: int) -> None:
-        """The server has operations up to `have_n` only. What came after it is unanswered again and gets new numbers, and
-        every file is looked after again.
+        """The server came back from a backup and has operations up to `have_n`. The whole journal is unanswered again and
+        gets numbers after that one, and every file is looked after again. Numbers alone do not tell what is missing: a
+        copy of this phone may have taken those the backup did not know.
 
         What the journal no longer holds is gone for good: `lost_until` says until when, and the next push tells it."""
         with self.together():
             if int(self.meta("forgotten_n", "0")) > have_n:
                 self.set_meta("lost_until", self.meta("forgotten_at"))
-                self.set_meta("forgotten_n", have_n)
-            self._unanswer("n > ?", [have_n])
-            self.set_meta("last_n", have_n)
+            self._number_again_after(have_n)
 
-    def _unanswer(self, which: str, values: list[Any]) -> None:
-        self.db.execute(f"UPDATE operation SET n = NULL, result = NULL, done_at = NULL WHERE {which}", values)
+    def _number_again_after(self, n: int) -> None:
+        self.db.execute("UPDATE operation SET n = NULL, result = NULL, done_at = NULL")
         self.db.execute("UPDATE file SET is_stored = 0, refused = NULL")
+        self.set_meta("last_n", n)
+        self.set_meta("forgotten_n", n)
 
     def forget_journal(self) -> None:
         """Drop operations 30 days after their result, and files 30 days after they were stored, by the server's time: a
@@ -142,23 +143,21 @@ class Queue(Store):
         everything in the journal is offered again, and what it knows it answers as known."""
         with self.together():
             if self.meta("device") not in ("", str(enrolled.device)):
-                self._forget_numbers()
+                self._number_again_after(0)
             for field in EnrolResponse.__struct_fields__:
                 self.set_meta(field, getattr(enrolled, field))
             self.set_meta("former", "[]")
 
     def fork(self, device: str, token: str) -> None:
-        """Go on as another device: the unanswered gets numbers from 1. The former identity is remembered, for a server
-        that comes back from a backup older than the fork."""
+        """Go on as another device, with numbers from 1. The whole journal is offered again: after a restore the other copy
+        may have taken numbers that were this one's. The former identity is remembered, for a server that comes back from a
+        backup older than the fork."""
         with self.together():
             former = msgspec.json.decode(self.meta("former", "[]"))
             self.set_meta("former", _text([*former, [self.meta("device"), self.meta("token")]]))
             self.set_meta("device", device)
             self.set_meta("token", token)
-            self.set_meta("last_n", 0)
-            self.set_meta("forgotten_n", 0)
-            self.db.execute("UPDATE operation SET n = NULL WHERE result IS NULL")
-            self.db.execute("UPDATE operation SET n = 0 WHERE result IS NOT NULL")
+            self._number_again_after(0)
 
     def fall_back(self) -> bool:
         """The server does not know this device. One that forked off another goes back to that one, which the backup may
@@ -171,13 +170,8 @@ class Queue(Store):
             self.set_meta("former", _text(former))
             self.set_meta("device", device)
             self.set_meta("token", token)
-            self._forget_numbers()
+            self._number_again_after(0)
         return True
-
-    def _forget_numbers(self) -> None:
-        self._unanswer("true", [])
-        self.set_meta("last_n", 0)
-        self.set_meta("forgotten_n", 0)
 
     def forget_answered(self) -> None:
         """A revoked phone that has handed in its work keeps nothing of it."""

@@ -12,6 +12,7 @@ from server.console import json_option, out, print_json, print_table, run
 from server.keeping.archive import Manifest, read_manifest
 from server.keeping.backup import write_backup
 from server.keeping.doctor import examine
+from server.keeping.history import begin_new_history
 from server.keeping.restore import restore_backup
 from server.moment import now
 
@@ -52,6 +53,22 @@ def restore(path: Path, as_json: bool) -> None:
             return await restore_backup(path, lambda name, rows: bar.update(task, advance=rows, name=name))
 
     _tell(run(work, migrated=False), path, as_json)
+
+
+@click.command()
+@json_option
+def reconcile(as_json: bool) -> None:
+    """Have every phone compare itself with the server and send again what it did in the last thirty days.
+
+    \b
+    Run it after a database was put back by hand (a copied file, pg_restore); `qifang restore` does it by itself.
+    Example: qifang reconcile
+    """
+    codes = run(begin_new_history)
+    if as_json:
+        print_json(codes)
+    else:
+        out.print(f"{len(codes)} 个机构的手机将重新核对 / phones of {len(codes)} bureaus will compare themselves")
 
 
 @click.command()

@@ -197,7 +197,7 @@ async def test_rule_15_scenario_36_tombstones_are_collected_by_the_timetable_and
     await end_assignment(donghu.system, UUID(given))
     assert await job("collect_tombstones") == {"donghu": 0}
     later = datetime.now(UTC) + timedelta(days=181)
-    for place in ("server.keeping.tombstones.now", "sync.configuration._now"):
+    for place in ("server.keeping.history.now", "sync.configuration._now"):
         monkeypatch.setattr(place, lambda: later)
     assert (await job("collect_tombstones"))["donghu"] > 0
     found = await fetch("SELECT count(*) AS n FROM sync_feed WHERE op IN ('gone', 'out')")

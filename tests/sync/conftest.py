@@ -68,6 +68,7 @@ async def world(database: Any, monkeypatch: pytest.MonkeyPatch) -> UUID:
     monkeypatch.setattr("sync.incidents._listeners", [])  # the product's, where its own tests ran before
     monkeypatch.setattr("sync.configuration._secret", b"a secret of the tests only")
     monkeypatch.setattr("sync.configuration._now", lambda: datetime.now(UTC))
+    monkeypatch.setattr("sync.incidents._listeners", [])
     register_kind(NOTE)
     register_kind(PIN)
     return uuid4()

@@ -151,8 +151,7 @@ async def play_and_compare(world: UUID, seed: int, steps: int) -> None:
     for _ in range(steps):
         await play.step()
     for person, phone in play.phones.items():
-        await phone.push()
-        await phone.pull()
+        await phone.sync()
         assert phone.unsent() == []
         assert set(phone.rows("note")) == await play.visible_to(person)
     answered = {row["id"] for row in await fetch("SELECT id FROM toy_note WHERE bureau = $1", [world])}

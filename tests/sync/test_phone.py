@@ -13,7 +13,7 @@ from town import Town, no_wait, note, statuses
 from toy import LI, WANG, add_note, move_note
 
 from sync import incidents
-from sync.devices import issue_code, list_devices
+from sync.devices import issue_code, list_devices, revoke_device
 from sync.feed import rotate_epoch, touch
 from sync.phone import Answered, OtherPerson, Phone, enrol_in
 from sync.quarantine import list_quarantine
@@ -293,6 +293,32 @@ async def test_rule_18_a_lost_answer_to_a_code_costs_a_shared_phone_nothing(town
     li = await enrol_in(tmp_path, code, client, sleep=no_wait)
     assert [path.name for path in tmp_path.iterdir()] == [f"{LI}.phone"]
     li.close()
+
+
+async def test_rule_22_a_revoked_phone_hands_in_its_work_and_keeps_nothing(town):
+    await town.watch("a", LI)
+    target = await town.desk_note("a", "shown")
+    li = await town.phone()
+    await li.sync()
+    li.do("note.comment", target, {"text": "unsent"})
+    li.attach(target, "photo.jpg", b"photo")
+    await revoke_device(town.bureau, UUID(li.device), salvage=timedelta(days=7))
+    await li.sync()
+    assert (li.rows("note"), li.unsent(), li.unsent_files()) == ({}, [], {})
+    assert [kept.code for kept in await list_quarantine(town.bureau)] == ["device.revoked"]
+    tables = ("row", "operation", "file")
+    assert [li.db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables] == [0, 0, 0]
+
+
+async def test_rule_22_a_revoked_phone_with_nothing_to_hand_in_keeps_no_journal_either(town):
+    li = await town.phone()
+    note(li, "sent")
+    await li.sync()
+    await revoke_device(town.bureau, UUID(li.device))
+    with pytest.raises(Answered) as no:
+        await li.sync()
+    assert no.value.code == "device_revoked"
+    assert li.db.execute("SELECT count(*) FROM operation").fetchone()[0] == 0
 
 
 # what was never sent --------------------------------------------------------------------------------------------------
