@@ -24,7 +24,8 @@ await database.addCollections(Object.fromEntries(told.kinds.map(kind => [kind, {
 const replications = told.kinds.map(kind => {
     const { server, token, limit } = told;
     const edits = kind === 'enterprise';
-    const replication = replicate(database[kind], { server, token, kind, limit, edits, retryTime: 30 });
+    const patience = 3000; // node's fetch may wait for ever when it is hung up on at once
+    const replication = replicate(database[kind], { server, token, kind, limit, edits, patience, retryTime: 30 });
     replication.error$.subscribe(error => {
         counts.errors += 1;
         const code = error.parameters?.errors?.[0]?.code ?? 'none';
