@@ -254,14 +254,9 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "The server's disk is full; what has arrived is kept, go on later",
     ),
     "file.lost": (
-        500,
+        503,
         "服务器上的文件内容丢失,请联系管理员(qifang doctor)",
         "The store has lost this file; tell your administrator (qifang doctor)",
-    ),
-    "file.store_setting": (
-        500,
-        "QIFANG_FILES 的值无效:{value},应为文件夹路径或 s3://桶名/前缀",
-        "QIFANG_FILES does not fit: {value}; write a folder's path or s3://bucket/prefix",
     ),
     "file.thumbnail_pending": (
         404,

@@ -7,10 +7,11 @@ import secrets
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 PREFIX = "QIFANG_"
 
@@ -34,7 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """PostgreSQL connections one process keeps."""
     body_bytes_max: int = 8 * 1024 * 1024
     """Largest request body after decompression; files have their own limit."""
-    files: str = ""
+    files: Annotated[str, Meta(pattern="^(?!s3:)|^s3://[^/]")] = ""
     """Where whole files are kept: a folder, or `s3://bucket/prefix`; empty means `files` in the data folder."""
     files_endpoint: str = ""
     """Address of the S3 service when it is not Amazon's."""

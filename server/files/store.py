@@ -22,7 +22,6 @@ import obstore
 from msgspec import Struct
 from obstore.store import LocalStore, S3Store
 
-from server.refusals import refusal
 from server.settings import Settings, settings
 
 PART_BYTES = 8 * 1024 * 1024
@@ -179,8 +178,6 @@ def open_store(told: Settings) -> Store:
     place = urlsplit(told.files)
     if place.scheme != "s3":
         return FolderStore(Path(told.files) if told.files else told.data_folder / "files")
-    if not place.netloc:
-        raise refusal("file.store_setting", value=told.files)
     config: dict[str, Any] = {"region": told.files_region, "virtual_hosted_style_request": told.files_virtual_host}
     if told.files_endpoint:
         config["endpoint"] = told.files_endpoint

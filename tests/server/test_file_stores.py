@@ -15,9 +15,8 @@ import pytest
 
 from server.files import store as stores
 from server.files.store import BucketStore, FolderStore, Store, key_of, open_store
-from server.settings import settings
+from server.settings import read_settings, settings
 from sync.identity import new_id
-from sync.refusal import Refusal
 from tests.server.test_files import PHOTO, begin, send
 from tests.test_walk import free_port
 
@@ -138,9 +137,12 @@ async def test_a_folder_on_another_file_system_gets_a_copy(tmp_path):
         subprocess.run(["rm", "-r", str(name)], check=True)
 
 
-def test_a_setting_that_names_no_store_is_refused():
-    with pytest.raises(Refusal, match="s3://bucket/prefix"):
-        open_store(told(files="s3:///prefix"))
+def test_a_setting_that_names_no_store_stops_the_start():
+    for wrong in ("s3:///prefix", "s3:bucket", "s3://"):
+        with pytest.raises(SystemExit, match="files"):
+            read_settings({"QIFANG_FILES": wrong})
+    for right in ("s3://bucket", "s3://bucket/a/b", "/srv/files", "files", ""):
+        read_settings({"QIFANG_FILES": right})
 
 
 @pytest.fixture
@@ -171,7 +173,7 @@ async def test_rule_19_a_photo_goes_into_the_bucket_and_comes_back(donghu, all_i
     async for one in all_in_the_bucket.contents():
         await all_in_the_bucket.drop(one.key)
     lost = await donghu.zhou.client.get(f"/v1{path}")
-    assert (lost.status_code, lost.json()["code"]) == (500, "file.lost")
+    assert (lost.status_code, lost.json()["code"]) == (503, "file.lost")
 
 
 async def test_a_backup_takes_files_out_of_the_bucket(donghu, all_in_the_bucket, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
@@ -38,13 +38,12 @@ async def is_asked_for(bureau: UUID, records: set[UUID]) -> bool:
     return False
 
 
-async def ask(bureau: UUID, records: Iterable[UUID], files: Iterable[UUID]) -> None:
+async def ask(bureau: UUID, records: Collection[UUID], files: Collection[UUID]) -> None:
     """In the transaction of records whose form wants it: their files that have come, or are on their way, are marked."""
-    await execute(
-        f"UPDATE uploaded_file SET place = '{ASKED}' WHERE bureau = $1 AND place = ''"
-        f" AND (record {among(2)} OR id {among(3)})",
-        [bureau, ids(records), ids(files)],
-    )
+    mark = f"UPDATE uploaded_file SET place = '{ASKED}' WHERE bureau = $1 AND place = '' AND"
+    await execute(f"{mark} record {among(2)}", [bureau, ids(records)])
+    if files:
+        await execute(f"{mark} id {among(2)}", [bureau, ids(files)])
 
 
 async def keep_without(row: UploadedFile, source: Path) -> None:
