@@ -13,7 +13,7 @@ from litestar.response import ServerSentEventMessage, Stream
 from msgspec import Raw
 
 from server.door import read_with
-from server.phones import RECONNECT_MS, STREAM_HEADERS, PhoneRequest, hub, phone_of
+from server.phones import RECONNECT_MS, STREAM_HEADERS, PhoneRequest, hub, phone_of, turns
 from server.refusals import refusal
 from server.settings import settings
 from sync.devices import DeviceContext, running_devices
@@ -39,7 +39,8 @@ def known(kind: str) -> str:
 
 @post("/{kind:str}/pull", status_code=200)
 async def post_pull(request: PhoneRequest, kind: FromPath[str], data: JSONBody[RxPullRequest]) -> RxPullResponse:
-    return await rx_pull(phone_of(request), known(kind), data)
+    async with turns.pull():
+        return await rx_pull(phone_of(request), known(kind), data)
 
 
 @post("/{kind:str}/push", status_code=200)
@@ -48,7 +49,8 @@ async def post_push(request: PhoneRequest, kind: FromPath[str], data: JSONBody[l
     device = phone_of(request, salvage=True)
     if patch_operation(known(kind)) is None:
         raise refusal("rx.read_only", kind=kind, operations=", ".join(operations_on(kind)) or "-")
-    return await rx_push(device, kind, data)
+    async with turns.push():
+        return await rx_push(device, kind, data)
 
 
 @get("/{kind:str}/stream", media_type="text/event-stream")
