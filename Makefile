@@ -21,6 +21,9 @@ test: setup ## Every test on SQLite and on PostgreSQL
 	@$(BIN)/python -m tests.databases
 test-long: setup ## The slow tests too
 	@$(BIN)/python -m tests.databases --long
+simulate: setup ## Phones on bad lines against an oracle: make simulate SEED=1 MINUTES=10 [DATABASE=sqlite|postgres]
+	@QIFANG_DATABASE= $(BIN)/python -m tests.simulation --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) \
+		--database $(or $(DATABASE),sqlite) $(if $(JSON),--json)
 check: setup ## Format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -53,4 +56,4 @@ help: ## This page
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 		/^[a-z-]+:.*##/ {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run setup test test-long check format migration docs bench lock clean help
+.PHONY: run setup test test-long simulate check format migration docs bench lock clean help

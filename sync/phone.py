@@ -141,19 +141,27 @@ class Phone(Queue):
         return msgspec.json.decode(answer, type=PushResponse)
 
     def _mend(self, no: Answered) -> bool:
-        """Three answers are orders: take a new identity, go back to a number the server has lost, or to the identity it
-        knew before. True if the same may be tried again."""
+        """Some answers are orders: take a new identity, go back to a number the server has lost, drop what was shown, or go
+        back to the identity it knew before. True if the same may be tried again."""
         if no.code == "device_forked":
             self.fork(no.problem["device"], no.problem["token"])
         elif no.code == "n_gap":
             self.offer_again(no.problem["expected"] - 1)
+        elif no.code == "device_revoked":
+            self.wipe()
+            return False
         else:
             return no.code == "device.unknown" and self.fall_back()
         return True
 
     async def upload_files(self) -> None:
         """Send each file by tus, going on from wherever the server has it. A file that is refused is in `unsent_files`."""
-        await Courier(self, self.caller).upload(is_fatal=_is_about_the_device)
+        try:
+            await Courier(self, self.caller).upload(is_fatal=_is_about_the_device)
+        except Answered as no:
+            if no.code == "device_revoked":
+                self.wipe()
+            raise
 
     # receive ------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,218 @@
+"""The server's side: one or several processes with one database, a door to each, and one virtual clock."""
+
+import asyncio
+import contextvars
+import os
+import shutil
+import tempfile
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from sync import configuration, devices
+from sync.digest import digest
+from sync.engine import make_engine
+from sync.packed import json_of, packed_of
+from sync.pull import hello, pull
+from sync.push import decode_packed_push, decode_push, push
+from sync.refusal import Refusal
+from sync.tables import NAMES
+from sync.transaction import execute, fetch, use_engine
+from sync.wire import EnrolRequest, PullRequest
+from tests.simulation.world import TABLES, Registry, make_world, tus
+
+SECRET = b"a secret of the simulation only"
+BEGINNING = datetime(2026, 3, 2, 8, tzinfo=UTC)
+DOORS = 3
+"""As many as the product may have processes on PostgreSQL; SQLite has one."""
+T = TypeVar("T")
+Headers = dict[str, str]
+Answer = tuple[int, Headers, bytes]
+JSON = {"Content-Type": "application/json"}
+PACKED = {"Content-Type": "application/msgpack"}
+
+
+class Clock:
+    """The server's time: it stands still until somebody moves it."""
+
+    def __init__(self) -> None:
+        self.now = BEGINNING
+
+
+CLOCK = Clock()
+chosen: contextvars.ContextVar[int] = contextvars.ContextVar("chosen", default=0)
+"""Whose engine works now: 0 is the desk's, the others are the doors'."""
+
+
+class Engines:
+    """Several engines of one database, each with connections of its own, that look like one to whoever asks."""
+
+    def __init__(self, url: str, count: int) -> None:
+        self.engines = [make_engine(url) for _ in range(count)]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engines[chosen.get()], name)
+
+    async def start_all(self) -> None:
+        for engine in self.engines:
+            await engine.start()
+
+    async def close_all(self) -> None:
+        for engine in self.engines:
+            await engine.close()
+
+    async def waiting(self) -> int:
+        """How many writers wait for another one now."""
+        if self.engine_type == "sqlite":
+            return len(self.writers.waiting)
+        found = await fetch(
+            "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return int(found[0]["n"])
+
+
+async def answer(method: str, address: str, headers: Headers, body: bytes) -> Answer:
+    """What the product's door does, without its framework. Header names are in small letters."""
+    path, _, asked = address.partition("?")
+    query = dict(parse_qsl(asked))
+    echo = {"X-Request-Id": headers.get("x-request-id", "")}
+    try:
+        if path == "/sync/v1/enrol":
+            request = msgspec.json.decode(body, type=EnrolRequest)
+            return (
+                200,
+                echo | JSON,
+                msgspec.json.encode(await devices.enrol(request.code, request.incarnation, request.name)),
+            )
+        is_handing_in = path == "/sync/v1/push" or path.startswith("/files")
+        token = headers.get("authorization", "").removeprefix("Bearer ")
+        context = await devices.authenticate(token, salvage=is_handing_in)
+        if path.startswith("/files"):
+            status, more = await tus(context.bureau, method, path, headers, body)
+            return status, echo | more, b""
+        is_packed = headers.get("content-type") == PACKED["Content-Type"]
+        found = await _sync(context, path, query, body, is_packed=is_packed)
+        if is_packed and (packed := packed_of(found)) is not None:
+            return 200, echo | PACKED, packed
+        return 200, echo | JSON, msgspec.json.encode(found)
+    except Refusal as refused:
+        problem = msgspec.json.encode({"code": refused.code, "details": refused.details})
+        return refused.status, echo | {"Content-Type": "application/problem+json"}, problem
+    except (msgspec.DecodeError, ValueError):
+        return 400, echo | {"Content-Type": "application/problem+json"}, b'{"code": "request.malformed"}'
+
+
+async def _sync(context: Any, path: str, query: dict[str, str], body: bytes, *, is_packed: bool) -> Any:
+    if path == "/sync/v1/push":
+        return await push(context, decode_packed_push(body) if is_packed else decode_push(body))
+    if path == "/sync/v1/pull":
+        return await pull(context, msgspec.json.decode(json_of(body) if is_packed else body, type=PullRequest))
+    if path == "/sync/v1/digest":
+        return await digest(context, int(query["as_of"]), query["kinds"].split(",") if "kinds" in query else None)
+    return await hello(context)
+
+
+class House:
+    """The database, its engines, and the event loop everything runs on. Bureaus come and go in it."""
+
+    def __init__(self, database: str, postgres: str = "") -> None:
+        self.runner = asyncio.Runner()
+        self.folder = Path(tempfile.mkdtemp(prefix="qifang-simulation-", dir=_memory()))
+        self.is_postgres = database == "postgres"
+        self.doors = DOORS if self.is_postgres else 1
+        self.postgres = postgres or os.environ.get("QIFANG_TEST_POSTGRES") or "postgres://root@127.0.0.1:5432/postgres"
+        self.name = f"qifang_simulation_{os.getpid()}"
+        self.bureaus = 0
+        self.url = f"sqlite:///{self.folder / 'simulation.db'}"
+        self.registry = Registry()
+        self.configured = configuration._secret, configuration._now
+        if self.is_postgres:
+            self.url = f"{self.postgres.rsplit('/', 1)[0]}/{self.name}"
+            self.run(self._maintain(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)"))
+            self.run(self._maintain(f"CREATE DATABASE {self.name}"))
+            self.run(self._maintain(f"ALTER DATABASE {self.name} SET synchronous_commit = off"))
+        self.engines = Engines(self.url, self.doors + 1 if self.is_postgres else 1)
+        self.settle_in()
+        self.run(self.engines.start_all())
+        self.run(make_world())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    def settle_in(self) -> None:
+        """This house is the one the code under test finds."""
+        use_engine(self.engines)
+        configuration.configure(secret=SECRET, now=lambda: CLOCK.now)
+        self.registry.take()
+        CLOCK.now = BEGINNING
+
+    async def _maintain(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.postgres)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    def sweep(self) -> None:
+        """Forget all bureaus, so that a long run does not slow down."""
+
+        async def empty() -> None:
+            for table in (*TABLES, *NAMES):
+                await execute(f"DELETE FROM {table}")
+            if self.is_postgres:
+                await execute("VACUUM")
+
+        self.run(empty())
+
+    def close(self) -> None:
+        self.run(self.engines.close_all())
+        use_engine(None)
+        self.registry.give_back()
+        configuration._secret, configuration._now = self.configured
+        if self.is_postgres:
+            self.run(self._maintain(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)"))
+        self.runner.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def new_bureau(self) -> UUID:
+        self.bureaus += 1
+        return UUID(int=(self.bureaus << 64) + (os.getpid() << 96))
+
+    async def door(self, number: int, method: str, address: str, headers: Headers, body: bytes) -> Answer:
+        """Ask one of the processes."""
+        told = {name.lower(): value for name, value in headers.items()}
+        token = chosen.set(number % self.doors + 1 if self.is_postgres else 0)
+        try:
+            return await answer(method, address, told, body)
+        finally:
+            chosen.reset(token)
+
+
+def _memory() -> str | None:
+    """A folder in memory if there is one: what is simulated here is not the disk."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+async def copy_of(bureau: UUID) -> dict[str, list[Any]]:
+    """Everything the server has of a bureau, as a backup would."""
+    return {
+        table: [tuple(row) for row in await fetch(f"SELECT * FROM {table} WHERE bureau = $1", [bureau])]
+        for table in (*TABLES, *NAMES)
+    }
+
+
+async def restore_copy(bureau: UUID, copy: dict[str, list[Any]]) -> None:
+    from sync.transaction import executemany, transaction
+
+    async with transaction():
+        for table, rows in copy.items():
+            await execute(f"DELETE FROM {table} WHERE bureau = $1", [bureau])
+            if rows:
+                places = ", ".join(f"${number}" for number in range(1, len(rows[0]) + 1))
+                await executemany(f"INSERT INTO {table} VALUES ({places})", rows)
