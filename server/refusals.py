@@ -352,8 +352,8 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     ),
     "record.other_version": (
         409,
-        "记录已有第 {n} 版,您看的是第 {seen} 版,请重新查看后再审核",
-        "The record is at version {n} and you saw version {seen}; look again before you approve",
+        "记录已有第 {n} 版,您看的是第 {seen} 版,请重新查看后再处理",
+        "The record is at version {n} and you saw version {seen}; look again before you decide",
     ),
     "record.not_reviewable": (
         409,

@@ -145,17 +145,29 @@ async def _store_amendment(
     ).where(Record.id == record.id)
 
 
-async def withdraw_record(context: OperationContext, id: UUID, reason: str) -> None:
-    """The record stays, marked. What it reported goes on: a report is withdrawn at its issue."""
+async def withdraw_record(context: OperationContext, id: UUID, reason: str, seen: int | None = None) -> None:
+    """The record stays, marked. What it reported goes on: a report is withdrawn at its issue.
+
+    `seen` is the version its author withdrew. Raises `record.other_version` when it was amended from elsewhere since, unless a
+    supervisor says that it is to be withdrawn all the same.
+    """
     await _must(context, "record.amend")
     async with transaction():
         record = await _find_own(context, id)
         _must_be_open(record)
+        if seen is not None and context.accepted_by is None and await _is_amended_elsewhere(context, id, seen):
+            raise refusal("record.other_version", n=record.versions, seen=seen)
         await Record.update({Record.state: WITHDRAWN, Record.review_reason: reason}).where(Record.id == id)
         touch(context.bureau, KIND, id)
         await record_event(context, "record.withdraw", KIND, id, {})
         for follower in _withdrawal_followers:
             await follower(system_of(context.bureau), id)
+
+
+async def _is_amended_elsewhere(context: OperationContext, record: UUID, seen: int) -> bool:
+    later = (RecordVersion.record == record) & (RecordVersion.n > seen)
+    rows = await RecordVersion.select(RecordVersion.device).where((RecordVersion.bureau == context.bureau) & later)
+    return any(row["device"] != context.device for row in rows)
 
 
 async def approve_record(actor: Actor, id: UUID, seen: int) -> None:

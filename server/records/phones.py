@@ -40,9 +40,11 @@ class RecordBody(Struct, frozen=True, kw_only=True):
 
 
 class Withdrawal(Struct, frozen=True, forbid_unknown_fields=True):
-    """Arguments of `record.withdraw`."""
+    """Arguments of `record.withdraw`. `seen` is the number of the version that was on the screen: one that came from
+    elsewhere since makes it wait for somebody to decide."""
 
     reason: Annotated[str, Meta(min_length=1, max_length=500)]
+    seen: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
 
 
 async def submit_batch(context: OperationContext, operations: list[Operation[Submission]]) -> list[Outcome]:
@@ -60,7 +62,7 @@ async def amend(context: OperationContext, one: Operation[Amendment]) -> Outcome
 
 
 async def withdraw(context: OperationContext, one: Operation[Withdrawal]) -> Outcome:
-    await withdraw_record(context, one.target, one.args.reason)
+    await withdraw_record(context, one.target, one.args.reason, one.args.seen)
     return applied()
 
 

@@ -20,7 +20,7 @@ from forms.evaluate import evaluate, fill
 from server.console import EXIT_REFUSED, json_option, out, print_json, print_table
 from server.settings import settings
 from sync.identity import new_id
-from sync.phone import Answered, Offline, Phone
+from sync.phone import Answered, Offline, OtherPerson, Phone
 
 T = TypeVar("T")
 TIMEOUT_SECONDS = 30
@@ -66,6 +66,10 @@ def with_phone(
         click.echo(
             f"phone.offline: 没有网络,工作留在队列里 / offline, the work stays in the queue ({offline})", err=True
         )
+    except OtherPerson as other:
+        raise click.ClickException(
+            f"此文件属于另一人,请换一个 --store / the memory {store} is somebody else's, choose another --store ({other})"
+        ) from None
     except sqlite3.Error as error:
         raise click.ClickException(f"{store} cannot be the memory of a phone: {error}") from None
     except Answered as no:

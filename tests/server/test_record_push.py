@@ -96,6 +96,31 @@ async def test_a_phone_amends_and_withdraws_its_records(donghu, phone):
     assert held[second]["state"] == "withdrawn"
 
 
+async def test_scenario_16_what_was_amended_elsewhere_is_withdrawn_only_after_somebody_has_looked(donghu, phone):
+    """The same person has two phones: one amends, the other, off line, withdraws what it still shows."""
+    from tests.server.fieldwork import phone as another_phone
+
+    record, own = new_id(), new_id()
+    phone.do("record.submit", record, filled({"staff": 1}))
+    phone.do("record.submit", own, filled({"staff": 1}))
+    phone.do("record.amend", own, {**filled({"staff": 2}), "note": "数错了"})
+    await phone.sync()
+    other = await another_phone(donghu, donghu.zhou)
+    other.do("record.amend", record, {**filled({"staff": 9}), "note": "数错了"})
+    await other.sync()
+    withdrawn = phone.do("record.withdraw", record, {"reason": "填错企业", "seen": 1})
+    phone.do("record.withdraw", own, {"reason": "填错企业", "seen": 1})
+    assert await statuses(phone) == [("rejected", "record.other_version"), ("applied", None)]
+    await phone.pull()
+    assert {id: row["state"] for id, row in phone.rows("record").items()} == {record: "amended", own: "withdrawn"}
+    kept = phone.result(withdrawn).quarantine_id
+    accepted = await donghu.sun.client.post(f"/v1/quarantine/{kept}/acceptance", json={"note": "确应撤回"})
+    assert accepted.json()["status"] == "applied"
+    await phone.pull()
+    assert phone.rows("record")[record]["state"] == "withdrawn"
+    other.close()
+
+
 @pytest.mark.skipif(ON_POSTGRES, reason="counted where one connection does it all")
 async def test_a_batch_writes_the_same_number_of_statements_whatever_its_size(donghu, phone, monkeypatch):
     from sync import sqlite
