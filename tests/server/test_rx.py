@@ -134,7 +134,7 @@ async def test_rule_22_a_stopped_app_hands_in_its_edits_and_is_told_nothing(dong
     assert await app.edit(firm, staff="45") == [{"id": str(firm), "_deleted": True}]
     assert await app.edit(firm, _deleted=True) == []
     assert (await desk(donghu, firm))["facts"]["staff"] == "40"
-    (kept,) = (await donghu.sun.client.get("/v1/quarantine")).json()
+    (kept,) = (await donghu.sun.client.get("/v1/quarantine")).json()["items"]
     assert kept["code"] == "device.revoked"
     assert (await app.post("enterprise/pull", {"checkpoint": None})).json()["code"] == "device_revoked"
 

@@ -47,7 +47,7 @@ async def test_rule_22_scenario_21_a_revoked_phone_hands_in_records_and_photos_a
     assert (await asked(device, "DELETE", f"/files/{device.photo}")).status_code == 403
     assert (await asked(device, "GET", f"/v1/files/{device.photo}")).status_code == 403
 
-    (waiting,) = (await donghu.sun.client.get("/v1/quarantine")).json()
+    (waiting,) = (await donghu.sun.client.get("/v1/quarantine")).json()["items"]
     assert (waiting["code"], waiting["target"]) == ("device.revoked", str(device.record))
     accepted = await donghu.sun.client.post(f"/v1/quarantine/{waiting['id']}/acceptance", json={"note": "本人所填"})
     assert accepted.json() == {"status": "applied"}
@@ -103,7 +103,7 @@ async def test_rule_22_what_a_person_recorded_who_has_left_since_can_still_be_ac
     await disable_person(donghu.system, "zhou")
     assert [one.code for one in await device.push()] == ["device.revoked"]
     await device.upload_files()
-    (waiting,) = (await donghu.sun.client.get("/v1/quarantine")).json()
+    (waiting,) = (await donghu.sun.client.get("/v1/quarantine")).json()["items"]
     accepted = await donghu.sun.client.post(f"/v1/quarantine/{waiting['id']}/acceptance", json={"note": ""})
     assert accepted.json() == {"status": "applied"}
     (line,) = (await donghu.sun.client.get("/v1/records")).json()["items"]
