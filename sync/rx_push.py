@@ -197,19 +197,31 @@ class RxPush(Push):
         """The id of a known edit, or a new one when it is made again.
 
         Made, taken back and made again with no pull in between, an edit has the same two states twice. The row tells it
-        from a push that is only sent again: there this very device has put the old value back meanwhile.
+        from a push that is only sent again: there this very device has put the old value back meanwhile. An edit that
+        somebody returned to its author may be made again, too.
         """
         kind = kind_of(edit.kind_name)
         target = await current_id(self.bureau, edit.kind_name, wire.target)
         current = await kind.fields(self.bureau, target) if kind.fields is not None else None
         stamps = await read_stamps(self.bureau, edit.kind_name, target)
         back = [
-            stamps[name].v
+            stamps[name].v or 0
             for name, value in edit.was.items()
             if current is not None and current.get(name, ABSENT) == value
             if name in stamps and stamps[name].hand == self.context.hand
         ]
-        return uuid5(wire.id, f"again/{max(back, key=str)}") if back else wire.id
+        id = uuid5(wire.id, f"again/{max(back)}") if back else wire.id
+        while await self._was_returned(id):
+            id = uuid5(id, "returned")
+        return id
+
+    async def _was_returned(self, operation: UUID) -> bool:
+        return bool(
+            await fetch(
+                "SELECT id FROM sync_quarantine WHERE bureau = $1 AND operation = $2 AND state = 'returned'",
+                [self.bureau, operation],
+            )
+        )
 
 
 def _identify(item: Item, id: UUID, n: int) -> None:

@@ -101,6 +101,17 @@ async def test_rule_24_a_firm_handed_over_is_deleted_from_the_app(donghu, app, f
     assert (await desk(donghu, firm))["facts"]["staff"] == "40"
 
 
+async def test_rule_24_an_edit_that_came_too_late_is_accepted_by_a_supervisor(donghu, app, firm):
+    (mine,) = (await donghu.sun.client.get(f"/v1/enterprises/{firm}/assignments")).json()
+    await donghu.sun.client.delete(f"/v1/assignments/{mine['id']}")
+    await app.edit(firm, staff="45")
+    (kept,) = (await donghu.sun.client.get("/v1/quarantine")).json()["items"]
+    assert (kept["code"], kept["op"]) == ("patch.out_of_reach", "enterprise.patch")
+    accepted = await donghu.sun.client.post(f"/v1/quarantine/{kept['id']}/acceptance", json={})
+    assert accepted.is_success, accepted.text
+    assert (await desk(donghu, firm))["facts"]["staff"] == "45"
+
+
 async def test_rule_24_each_kind_can_be_pulled_and_only_those_with_a_field_edit_pushed(app):
     from sync.operations import kinds
 

@@ -11,6 +11,7 @@ from test_pull import device, unwatch, watch, write
 from toy import LI, WANG, add_note, move_note
 
 from sync.bulk import among, ids
+from sync.decisions import accept, return_to_author
 from sync.feed import collect_tombstones, rotate_epoch, touch
 from sync.quarantine import list_quarantine
 from sync.refusal import Refusal
@@ -401,6 +402,28 @@ async def test_rule_24_an_edit_taken_back_and_made_again_without_a_pull_counts(w
         assert await li.edit(shared, title=title) == []
         assert await title_of(shared) == title
     assert len(await fetch("SELECT n FROM sync_operation WHERE bureau = $1", [world])) == 5
+
+
+async def test_rule_24_an_edit_that_was_returned_may_be_made_again(world, li, shared):
+    before = li.documents[str(shared)]
+    await unwatch(world, "a")
+    for _ in range(2):
+        await li.edit(shared, title="again")
+        li.documents[str(shared)] = li.master[str(shared)] = before
+        (kept,) = await list_quarantine(world)
+        await return_to_author(world, kept.id, by=WANG, note="not yours")
+    await watch(world, "a")
+    assert await li.edit(shared, title="again") == []
+    assert await title_of(shared) == "again"
+
+
+async def test_rule_24_what_no_uuid_names_cannot_be_accepted_but_returned(world, li, shared):
+    await li.push({"id": "not-a-uuid", "title": "mine", "_deleted": False})
+    (kept,) = await list_quarantine(world)
+    with pytest.raises(Refusal):
+        await accept(world, kept.id, by=WANG)
+    await return_to_author(world, kept.id, by=WANG, note="make it anew")
+    assert await list_quarantine(world) == []
 
 
 async def test_rule_24_the_same_edit_by_two_devices_is_two_operations(world, li, shared):
