@@ -103,6 +103,18 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "person.unknown": (404, "没有这个人员", "No such person"),
     "person.exists": (409, "账号已存在:{login}", "This login is taken: {login}"),
     "role.unknown": (422, "没有这个角色:{role}。可选:{roles}", "No such role: {role}. Roles: {roles}"),
+    "role.held": (409, "该人员在这个单位已有此角色:{role}", "This person already holds the role there: {role}"),
+    "role.not_held": (409, "该人员没有此角色:{role}", "This person does not hold the role (there): {role}"),
+    "person.last_admin": (
+        409,
+        "这是本机构最后一名管理员,请先指定另一名管理员",
+        "This is the last administrator of the bureau; make somebody else one first",
+    ),
+    "device.no_role": (
+        409,
+        "该人员的角色不使用移动设备,请先授予相应角色",
+        "No role of this person works with a phone any more; give them one first",
+    ),
     "device.unknown": (404, "没有这台设备", "No such device"),
     "device.salvage": (
         422,

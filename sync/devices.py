@@ -202,7 +202,11 @@ async def revoke_device(bureau: UUID, device: UUID, *, salvage: timedelta = time
 
 
 async def suspend_devices(bureau: UUID, person: UUID, *, salvage: timedelta = timedelta()) -> None:
-    """Stop all of a person's devices until `resume_devices`."""
+    """Stop all of a person's devices until `resume_devices`. A code that was given out and not used is void."""
+    await execute(
+        "UPDATE sync_code SET expires_at = $3 WHERE bureau = $1 AND person = $2 AND device IS NULL AND expires_at > $3",
+        [bureau, person, now()],
+    )
     await execute(
         "UPDATE sync_device SET suspended_at = $3, salvage_until = $4"
         " WHERE bureau = $1 AND person = $2 AND revoked_at IS NULL AND suspended_at IS NULL",

@@ -99,8 +99,19 @@ class Phone(Queue):
         await self.upload_files()
         if self.meta("wipe_after"):
             self.forget_answered()
+            await self._ask_whether_resumed()
             return
         await self.pull()
+
+    async def _ask_whether_resumed(self) -> None:
+        """A stopped phone that has handed in everything may have been let go on since."""
+        try:
+            await self.pull()
+        except Answered as no:
+            if no.code != "device_revoked":
+                raise
+        else:
+            self.set_meta("wipe_after", "")
 
     # send ---------------------------------------------------------------------------------------------------------
 

@@ -233,7 +233,8 @@ class Programme:
 
         async def send_back() -> None:
             supervisor = await self.stage.actor(self.cast.of_role(SUPERVISOR)[0].id)
-            await return_record(supervisor, record, "请补充企业近期用工情况。")
+            seen = (await find_record(supervisor, record)).versions
+            await return_record(supervisor, record, seen, "请补充企业近期用工情况。")
 
         async def mend() -> None:
             closing = answers["closing"] | {"remark": "已补充:近期用工稳定,节前有少量临时工。"}

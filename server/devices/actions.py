@@ -10,6 +10,7 @@ from msgspec import Struct
 from server.audit.actions import record_event
 from server.moment import now
 from server.people.actor import Actor
+from server.people.grants.phones import has_lost_phones
 from server.people.tables import Person
 from server.refusals import refusal
 from server.settings import settings
@@ -28,13 +29,15 @@ class Enrolment(Struct, frozen=True, kw_only=True):
 
 
 async def offer_enrolment(actor: Actor, login: str) -> Enrolment:
-    """A code that works once, for one phone of this person. Raises `person.unknown`."""
+    """A code that works once, for one phone of this person. Raises `person.unknown`, `device.no_role`."""
     actor.must("device.enrol")
     valid_for = timedelta(hours=settings.enrolment_hours)
     async with transaction():
         person = await Person.objects().get((Person.bureau == actor.bureau) & (Person.login == login))
         if person is None or person.disabled_at is not None:
             raise refusal("person.unknown")
+        if await has_lost_phones(actor.bureau, person.id):
+            raise refusal("device.no_role")
         code = await issue_code(actor.bureau, person.id, valid_for=valid_for)
         await record_event(actor, "device.enrol", "person", person.id, {})
     return Enrolment(

@@ -1,4 +1,4 @@
-"""Founding a bureau, growing its unit tree, adding persons, giving and taking roles."""
+"""Founding a bureau, growing its unit tree, adding persons, and who acts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from server.audit.actions import record_event
 from server.moment import now
 from server.passwords import hash_password, one_time_password
 from server.people.actor import Actor, system_of
-from server.people.kinds import NAME_KIND, NAMES_SCOPE
-from server.people.roles import HANDLER, ROLES
+from server.people.grants.phones import follow_roles
+from server.people.kinds import NAME_KIND
+from server.people.roles import ADMIN, ROLES
 from server.people.tables import Bureau, Person, RoleGrant, Unit
 from server.refusals import refusal
 from server.settings import settings
-from sync.devices import resume_devices, suspend_devices
+from sync.bulk import locked
+from sync.devices import suspend_devices
 from sync.feed import touch
 from sync.identity import new_id
 from sync.operations import OperationContext
-from sync.scopes import grant
 from sync.transaction import fetch, is_postgres, transaction
 
 Code = Annotated[str, Meta(pattern=r"^[\w.-]{1,64}\Z")]
@@ -169,6 +170,7 @@ async def add_person(
         await person.save()
         for role in new.roles:
             await grant_role(actor, person.id, role, unit.id)
+        await follow_roles(actor.bureau, person.id)
         touch(actor.bureau, NAME_KIND, person.id)
         await record_event(actor, "person.add", "person", person.id, {"login": new.login, "roles": list(new.roles)})
     return AddedPerson(person.id, new.login, made.word)
@@ -181,7 +183,7 @@ async def reset_password(actor: Actor, login: str) -> AddedPerson:
     password = one_time_password()
     password_hash = await hash_password(password)
     async with transaction():
-        person = await Person.objects().get((Person.bureau == actor.bureau) & (Person.login == login))
+        person = await locked(Person.objects()).get((Person.bureau == actor.bureau) & (Person.login == login))
         if person is None or person.disabled_at is not None:
             raise refusal("person.unknown")
         person.password_hash, person.must_change_password = password_hash, True
@@ -194,12 +196,15 @@ async def reset_password(actor: Actor, login: str) -> AddedPerson:
 async def disable_person(actor: Actor, login: str) -> Person:
     """Somebody has left, or is away: no session and no phone of theirs works from now on, and phones are told to wipe. What they
     recorded stays theirs, what their phones have not sent is salvaged for some days, and what they looked after stays with
-    them until it is handed over. Raises `person.unknown`."""
+    them until it is handed over. Raises `person.unknown`, `person.last_admin`."""
     actor.must("person.write")
     async with transaction():
-        person = await Person.objects().get((Person.bureau == actor.bureau) & (Person.login == login))
+        await hold_bureau(actor.bureau)
+        person = await locked(Person.objects()).get((Person.bureau == actor.bureau) & (Person.login == login))
         if person is None or person.disabled_at is not None:
             raise refusal("person.unknown")
+        if await admins_of(actor.bureau) == {person.id}:
+            raise refusal("person.last_admin")
         person.disabled_at = now()
         await person.save()
         await suspend_devices(actor.bureau, person.id, salvage=timedelta(days=settings.salvage_days))
@@ -209,37 +214,37 @@ async def disable_person(actor: Actor, login: str) -> Person:
 
 
 async def enable_person(actor: Actor, login: str) -> Person:
-    """Somebody is back: their password and their phones work again, those apart that were revoked one by one. Raises
-    `person.unknown`."""
+    """Somebody is back: their password and their phones work again, those apart that were revoked one by one, and all of them
+    when no role of theirs works with a phone any more. Raises `person.unknown`."""
     actor.must("person.write")
     async with transaction():
-        person = await Person.objects().get((Person.bureau == actor.bureau) & (Person.login == login))
+        person = await locked(Person.objects()).get((Person.bureau == actor.bureau) & (Person.login == login))
         if person is None or person.disabled_at is None:
             raise refusal("person.unknown")
         person.disabled_at = None
         await person.save()
-        await resume_devices(actor.bureau, person.id)
+        await follow_roles(actor.bureau, person.id)
         touch(actor.bureau, NAME_KIND, person.id)
         await record_event(actor, "person.enable", "person", person.id, {})
     return person
 
 
 async def grant_role(actor: Actor, person: UUID, role: str, unit: UUID) -> None:
-    """The phone's scopes follow: what every phone may know, and the queue of the unit for those who work in it."""
+    """`follow_roles` comes after it, in the same transaction."""
     actor.must("person.write")
-    async with transaction():
-        for scope in phone_scopes(role, unit):
-            grant(actor.bureau, person, scope)
-        await RoleGrant(id=new_id(), bureau=actor.bureau, person=person, role=role, unit=unit, granted_at=now()).save()
+    row = RoleGrant(id=new_id(), bureau=actor.bureau, person=person, role=role, unit=unit, granted_at=now())
+    await row.save()
 
 
-REFERENCE_SCOPES = ("reference:forms", "reference:enterprises", "reference:taxonomy", NAMES_SCOPE)
-
-
-def phone_scopes(role: str, unit: UUID) -> tuple[str, ...]:
-    if "device.use" not in ROLES[role]:
-        return ()
-    return (*REFERENCE_SCOPES, f"unit:{unit}") if role == HANDLER else REFERENCE_SCOPES
+async def admins_of(bureau: UUID) -> set[UUID]:
+    """Who administers the bureau and can sign in."""
+    found = await fetch(
+        "SELECT person.id FROM role_grant JOIN person ON person.id = role_grant.person"
+        " WHERE role_grant.bureau = $1 AND role_grant.role = $2 AND role_grant.revoked_at IS NULL"
+        " AND person.disabled_at IS NULL",
+        [bureau, ADMIN],
+    )
+    return {row["id"] for row in found}
 
 
 _ACTOR = (

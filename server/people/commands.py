@@ -18,6 +18,7 @@ from server.people.actions import (
     reset_password,
 )
 from server.people.actor import Actor
+from server.people.grants.actions import PersonWhole, RoleChange, change_roles, move_person, show_person
 from server.people.roles import ROLES
 from server.people.tables import Person, Unit
 
@@ -170,6 +171,51 @@ def person_enable(login: str, bureau: str) -> None:
     out.print(f"{run(work).name} may sign in again")
 
 
+@person.command("role")
+@click.argument("login")
+@click.option("--add", "added", multiple=True, type=click.Choice(list(ROLES)))
+@click.option("--remove", "removed", multiple=True, type=click.Choice(list(ROLES)))
+@click.option(
+    "--unit", "unit_code", default="", help="Where they are given or taken; else at their own unit, or everywhere."
+)
+@bureau_option
+@json_option
+def person_role(
+    login: str, added: tuple[str, ...], removed: tuple[str, ...], unit_code: str, bureau: str, as_json: bool
+) -> None:
+    """Give somebody roles, take some away, or show those they hold; their phones follow.
+
+    \b
+    Example: qifang person role zhou --remove commissioner --add handler
+    """
+
+    async def work() -> PersonWhole:
+        actor = await console_actor(bureau)
+        if not added and not removed:
+            return await show_person(actor, login)
+        return await change_roles(actor, login, RoleChange(add=added, remove=removed, unit=unit_code))
+
+    _show_person(run(work), as_json)
+
+
+@person.command("move")
+@click.argument("login")
+@click.option("--unit", "unit_code", required=True, help="Code of the unit they work in from now on.")
+@bureau_option
+@json_option
+def person_move(login: str, unit_code: str, bureau: str, as_json: bool) -> None:
+    """Move somebody to another unit with the roles they held at the one they leave; their phones get its queue.
+
+    \b
+    Example: qifang person move he --unit bank
+    """
+
+    async def work() -> PersonWhole:
+        return await move_person(await console_actor(bureau), login, unit_code)
+
+    _show_person(run(work), as_json)
+
+
 @person.command("list")
 @bureau_option
 @json_option
@@ -196,3 +242,11 @@ def _show_added(added: AddedPerson, as_json: bool) -> None:
         print_json(added)
     else:
         out.print(f"login {added.login}   one-time password {added.one_time_password}")
+
+
+def _show_person(shown: PersonWhole, as_json: bool) -> None:
+    if as_json:
+        print_json(shown)
+    else:
+        rows = [(held.role, held.unit) for held in shown.roles]
+        print_table(f"{shown.login}  {shown.name}", ["role", "unit"], rows, f"{shown.name} holds no role")

@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, Router, get, post
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
 from server.door import once
-from server.people.actions import AddedPerson, NewPerson, NewUnit, add_person, add_unit, make_password
+from server.people.actions import AddedPerson, Line, NewPerson, NewUnit, add_person, add_unit, make_password
+from server.people.grants.actions import PersonWhole, RoleChange, change_roles, move_person, show_person
 from server.people.tables import Person, Unit
 
 
@@ -27,6 +28,11 @@ class PersonOut(Struct, frozen=True):
     login: str
     name: str
     unit: UUID
+
+
+class Move(Struct, frozen=True, forbid_unknown_fields=True):
+    unit: Line
+    """Code of the unit this person works in from now on."""
 
 
 @get("/units")
@@ -57,6 +63,21 @@ async def create_person(request: Request[Any, Any, Any], data: JSONBody[NewPerso
     return await once(request, request.user, lambda: add_person(request.user, data, made=made))  # type: ignore[return-value]
 
 
+@get("/persons/{login:str}")
+async def get_person(request: Request[Any, Any, Any], login: FromPath[str]) -> PersonWhole:
+    return await show_person(request.user, login)
+
+
+@post("/persons/{login:str}/roles")
+async def post_roles(request: Request[Any, Any, Any], login: FromPath[str], data: JSONBody[RoleChange]) -> PersonWhole:
+    return await once(request, request.user, lambda: change_roles(request.user, login, data))  # type: ignore[return-value]
+
+
+@post("/persons/{login:str}/move")
+async def post_move(request: Request[Any, Any, Any], login: FromPath[str], data: JSONBody[Move]) -> PersonWhole:
+    return await once(request, request.user, lambda: move_person(request.user, login, data.unit))  # type: ignore[return-value]
+
+
 router = Router("/v1", route_handlers=[
-    list_units, create_unit, list_persons, create_person,
+    list_units, create_unit, list_persons, create_person, get_person, post_roles, post_move,
 ], tags=["people"])  # fmt: skip

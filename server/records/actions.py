@@ -172,22 +172,22 @@ async def _is_amended_elsewhere(context: OperationContext, record: UUID, seen: i
 
 async def approve_record(actor: Actor, id: UUID, seen: int) -> None:
     """`seen` is the version that was looked at. Raises `record.other_version` when the author has amended it since."""
-    await _review(actor, id, APPROVED, "", seen)
+    await _review(actor, id, seen, APPROVED, "")
 
 
-async def return_record(actor: Actor, id: UUID, reason: str) -> None:
-    """Back to its author with a reason; an amendment brings it again."""
-    await _review(actor, id, RETURNED, reason)
+async def return_record(actor: Actor, id: UUID, seen: int, reason: str) -> None:
+    """Back to its author with a reason; an amendment brings it again. `seen` as for an approval."""
+    await _review(actor, id, seen, RETURNED, reason)
 
 
-async def _review(actor: Actor, id: UUID, state: str, reason: str, seen: int | None = None) -> None:
+async def _review(actor: Actor, id: UUID, seen: int, state: str, reason: str) -> None:
     actor.must("record.review")
     async with transaction():
         await find_record(actor, id)
         record = await locked(Record.objects()).get((Record.bureau == actor.bureau) & (Record.id == id))
         if record.state not in (RECEIVED, AMENDED):
             raise refusal("record.not_reviewable", state=record.state, state_zh=STATES[record.state])
-        if seen is not None and seen != record.versions:
+        if seen != record.versions:
             raise refusal("record.other_version", n=record.versions, seen=seen)
         await Record.update(
             {

@@ -80,7 +80,9 @@ class Approval(Struct, frozen=True, forbid_unknown_fields=True):
     """The number of the version that was looked at (`n`); another one must be looked at first."""
 
 
-class Return(Struct, frozen=True, forbid_unknown_fields=True):
+class Return(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    version: Annotated[int, Meta(ge=1)]
+    """As for an approval."""
     reason: Annotated[str, Meta(min_length=1, max_length=500)]
 
 
@@ -141,7 +143,7 @@ async def create_approval(request: Request[Any, Any, Any], id: FromPath[UUID], d
 @post("/records/{id:uuid}/return")
 async def create_return(request: Request[Any, Any, Any], id: FromPath[UUID], data: JSONBody[Return]) -> RecordLine:
     async def work() -> RecordLine:
-        await return_record(request.user, id, data.reason)
+        await return_record(request.user, id, data.version, data.reason)
         return await _line_of(request.user, id)
 
     return await once(request, request.user, work)  # type: ignore[return-value]

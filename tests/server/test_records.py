@@ -122,7 +122,11 @@ async def test_a_returned_record_is_amended_reviewed_again_and_keeps_every_versi
     from server.records.actions import Amendment, amend_record, context_of
 
     id = (await send(donghu.zhou, {"staff": 3})).json()["id"]
-    returned = await donghu.sun.client.post(f"/v1/records/{id}/return", json={"reason": "接待人未填"})
+    unseen = {"version": 2, "reason": "接待人未填"}
+    refused = await donghu.sun.client.post(f"/v1/records/{id}/return", json=unseen)
+    assert (refused.status_code, refused.json()["code"]) == (409, "record.other_version")
+    seen = {"version": 1, "reason": "接待人未填"}
+    returned = await donghu.sun.client.post(f"/v1/records/{id}/return", json=seen)
     assert (returned.json()["state"], returned.json()["review_reason"]) == ("returned", "接待人未填")
     amendment = msgspec.convert(filled({}) | {"answers": msgspec.Raw(b'{"staff":3,"who":"\xe7\x8e\x8b"}')}, Amendment)
     await amend_record(context_of(await donghu.zhou.actor()), UUID(id), new_id(), amendment)
