@@ -153,7 +153,8 @@ class Hub:
         loop = asyncio.get_running_loop()
 
         def in_process(news: News) -> None:
-            loop.call_soon_threadsafe(self.hear, news)
+            with contextlib.suppress(RuntimeError):  # that loop is gone, and whoever waited there with it
+                loop.call_soon_threadsafe(self.hear, news)
 
         if not is_postgres():
             hear(in_process)
@@ -271,8 +272,7 @@ class Hub:
     def _begin_anew(self, bureau: UUID, n: int, epoch: UUID) -> None:
         """Another history: the numbers told so far mean nothing in it."""
         self.heads[bureau] = n, epoch
-        everybody = self._of(bureau)
-        for one in everybody:
+        for one in (everybody := self._of(bureau)):
             one.forget()
         self.unplaced.update(everybody)
         self._tell(everybody, n)

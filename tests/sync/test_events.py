@@ -242,6 +242,25 @@ async def test_rule_18_a_database_that_is_away_ends_who_comes_and_not_who_waits(
     assert await li.next(SOON) == await head(world)
 
 
+async def test_rule_18_a_hub_whose_event_loop_is_gone_stops_no_writer(world, database, monkeypatch):
+    if is_postgres():
+        pytest.skip("PostgreSQL tells the hubs itself")
+    monkeypatch.setattr("sync.news._hearing", set())
+    await watch(world, "a")
+    context = await device(world, LI)
+
+    async def listen_and_vanish() -> None:
+        await Hub().joined(world, LI, context.device).__aenter__()
+
+    def run_elsewhere() -> None:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(listen_and_vanish())
+        loop.close()
+
+    await asyncio.to_thread(run_elsewhere)
+    await write(world, "a", "written all the same")
+
+
 def test_rule_18_news_name_scopes_by_numbers_and_everything_when_they_are_too_many():
     bureau = UUID(int=1)
     few = news_of(bureau, 9, {"topic:a"}, {LI})
