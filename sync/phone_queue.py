@@ -23,7 +23,7 @@ class Queue(Store):
             last_n = int(self.meta("last_n", "0"))
             for row in unnumbered:
                 last_n += 1
-                self.db.execute("UPDATE operation SET n = ? WHERE id = ?", [last_n, row["id"]])
+                self.db.execute("UPDATE operation SET n = ?, tried = 1 WHERE id = ?", [last_n, row["id"]])
             self.set_meta("last_n", last_n)
         batch: list[tuple[int, bytes]] = []
         size = 0
@@ -43,7 +43,7 @@ class Queue(Store):
         """Take back everything done about a row that no attempt was ever made to send: the operations, the files and the
         row the phone made. False, and nothing happens, if the server may have heard of any of it."""
         with self.together():
-            sent = "SELECT 1 FROM operation WHERE target = ? AND n IS NOT NULL"
+            sent = "SELECT 1 FROM operation WHERE target = ? AND tried = 1"
             row = self.db.execute("SELECT max(v) AS v FROM row WHERE id = ?", [str(target)]).fetchone()
             if row["v"] or self.db.execute(sent, [str(target)]).fetchone():
                 return False
@@ -56,7 +56,7 @@ class Queue(Store):
         """Make one operation of field edits (`*.patch`) of one row that stand behind each other and were never tried: the
         first keeps its id, its base and the old values, the last has the last word. Returns how many went."""
         with self.together():
-            found = self.db.execute("SELECT id, target, body FROM operation WHERE n IS NULL ORDER BY place").fetchall()
+            found = self.db.execute("SELECT id, target, body FROM operation WHERE tried = 0 ORDER BY place").fetchall()
             last: dict[str, dict[str, Any]] = {}
             joined: dict[str, str] = {}
             for row in found:
@@ -82,7 +82,7 @@ class Queue(Store):
 
     def _follow_joined(self, joined: dict[str, str]) -> None:
         """What named a joined edit as its predecessor names the one it went into."""
-        for row in self.db.execute("SELECT body FROM operation WHERE n IS NULL").fetchall():
+        for row in self.db.execute("SELECT body FROM operation WHERE tried = 0").fetchall():
             operation = msgspec.json.decode(row["body"])
             if operation.get("prev") in joined:
                 operation["prev"] = joined[operation["prev"]]
@@ -90,7 +90,7 @@ class Queue(Store):
 
     def _write_body(self, operation: dict[str, Any]) -> None:
         self.db.execute(
-            "UPDATE operation SET body = ? WHERE id = ? AND n IS NULL",
+            "UPDATE operation SET body = ? WHERE id = ? AND tried = 0",
             [_text(operation), operation["id"]],
         )
 

@@ -46,6 +46,10 @@ CREATE TABLE joined (id TEXT PRIMARY KEY, into_id TEXT);
 ALTER TABLE file ADD COLUMN stored_at TEXT;
 ALTER TABLE file ADD COLUMN refused TEXT;
 """,
+    """
+ALTER TABLE operation ADD COLUMN tried INTEGER DEFAULT 0;
+UPDATE operation SET tried = 1 WHERE n IS NOT NULL;
+""",
 ]
 """The schema as it grew: a store made by an earlier version is brought up to date when it is opened."""
 

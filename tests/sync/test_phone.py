@@ -347,6 +347,20 @@ async def test_rule_2_scenario_14_what_the_server_may_have_heard_of_cannot_be_ta
     assert len(li.unsent()) == 1
 
 
+async def test_rule_2_what_is_offered_again_after_a_restore_was_tried_once_and_stays_as_it_is(town):
+    """It has no number any more, but the server may know it, and would take another content for another operation."""
+    await town.watch("a", LI)
+    li = await town.phone()
+    target, other = note(li, "sent"), await town.desk_note("a", "title", "body")
+    await li.pull()
+    for word in ("1", "2"):
+        li.do("note.patch", other, {"set": {"title": word}})
+    await li.push()
+    li.offer_again(0)
+    assert (li.discard(target), li.compact()) == (False, 0)
+    assert [(one.status, one.duplicate) for one in await li.push()] == [("applied", True)] * 3
+
+
 async def test_rule_2_edits_that_were_never_tried_become_one(town):
     await town.watch("a", LI)
     target = await town.desk_note("a", "title", "body")
