@@ -193,8 +193,9 @@ class Phone(Queue):
                 self.set_meta("repair", "")
                 self.set_meta("as_of", answer.until if is_at_head else "")
                 self.set_meta("server_time", answer.server_time.isoformat())
-            if self.has_lost(answer.have_n):
-                self._offer_again(answer.have_n)
+                if self.has_lost(answer.have_n) or self.meta("epoch") not in ("", str(answer.epoch)):
+                    self._offer_again(answer.have_n)
+                self.set_meta("epoch", answer.epoch)
             self.is_work_ready = self.is_work_ready or "work" in answer.ready
             if is_at_head:
                 self.sweep()

@@ -141,6 +141,7 @@ def _answer(context: DeviceContext, cursor: Cursor, head: Head, changes: list[Ch
         ready=["work"] if is_ready else [],
         server_time=now(),
         have_n=context.have_n,
+        epoch=head.epoch,
     )
 
 

@@ -127,6 +127,7 @@ class PullResponse(msgspec.Struct, kw_only=True):
     ready: list[str]
     server_time: datetime
     have_n: int = 0
+    epoch: UUID | None = None
 
 
 class EnrolRequest(msgspec.Struct, forbid_unknown_fields=True):

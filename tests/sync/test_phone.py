@@ -15,7 +15,7 @@ from toy import LI, WANG, add_note, move_note
 from sync import incidents
 from sync.devices import issue_code, list_devices, revoke_device
 from sync.feed import rotate_epoch, touch
-from sync.phone import Answered, OtherPerson, Phone, enrol_in
+from sync.phone import Answered, Offline, OtherPerson, Phone, enrol_in
 from sync.quarantine import list_quarantine
 from sync.refusal import Refusal
 from sync.scopes import revoke
@@ -153,6 +153,30 @@ async def test_rule_2_scenarios_24_and_37_a_fork_the_backup_does_not_know_is_mad
     await restored.sync()
     assert set(await town.notes()) == {"before", "after", "from the copy", "from the fork"}
     assert restored.device == forked
+
+
+async def test_rule_15_scenario_37_a_second_restore_is_noticed_by_a_phone_that_reads_without_a_cursor(town, tmp_path):
+    """The first restore took its cursor, and the line its first page; a copy has since given its numbers to other work."""
+    li = await town.phone(store=str(tmp_path / "li.db"))
+    await li.sync()
+    kept = await town.backup()
+    (tmp_path / "copy.db").write_bytes((tmp_path / "li.db").read_bytes())
+    copy = town.connect(str(tmp_path / "copy.db"))
+    note(li, "Li's")
+    await li.sync()
+    await rotate_epoch(town.bureau)
+    li.line.faults = ["", *["lost"] * 5]
+    with pytest.raises(Offline):
+        await li.pull()
+    await li.push()
+    assert (li.meta("cursor"), li.unsent()) == ("", [])
+    await town.restore(kept)
+    await rotate_epoch(town.bureau)
+    for title in ("the copy's", "and more", "and still more"):
+        note(copy, title)
+    await copy.sync()
+    await li.sync()
+    assert set(await town.notes()) == {"Li's", "the copy's", "and more", "and still more"}
 
 
 async def test_rule_15_a_cursor_the_server_cannot_open_any_more_is_as_good_as_none(town):
