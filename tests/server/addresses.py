@@ -42,8 +42,11 @@ class Address(Struct, frozen=True):
 def addresses() -> tuple[Address, ...]:
     from server.app import app
 
+    inner: Any = app
+    while not hasattr(inner, "routes"):
+        inner = inner.app
     found = []
-    for route in app.app.routes:  # type: ignore[attr-defined]
+    for route in inner.routes:
         for method, known in getattr(route, "route_handler_map", {}).items():
             handler = known[0] if isinstance(known, tuple) else known
             field = handler.parsed_data_field
