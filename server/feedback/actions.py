@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from server.audit.actions import record_event
 from server.feedback.tables import Feedback
 from server.moment import now
-from server.paging import Page, check_limit, mark, read_mark
+from server.paging import Page, page_of
 from server.people.actions import actor_of
 from server.people.actor import Actor
 from server.refusals import refusal
@@ -59,14 +59,8 @@ async def send_feedback(actor: Actor, new: NewFeedback, id: UUID | None = None) 
 
 async def list_feedback(actor: Actor, *, after: str, limit: int) -> Page[FeedbackOut]:
     """The newest first."""
-    rows = Feedback.visible_to(actor)
-    if after:
-        at, id = read_mark(after, tuple[datetime, UUID])
-        rows = rows.where((Feedback.sent_at < at) | ((Feedback.sent_at == at) & (Feedback.id < id)))
-    limit = check_limit(limit)
-    found = await rows.limit(limit + 1)
-    page = found[:limit]
-    return Page([_out(row) for row in page], mark(page[-1].sent_at, page[-1].id) if len(found) > limit else None)
+    order = (Feedback.sent_at, Feedback.id)
+    return (await page_of(Feedback.visible_to(actor), order, after=after, limit=limit, is_descending=True)).shown(_out)
 
 
 def _out(row: Feedback) -> FeedbackOut:

@@ -25,4 +25,4 @@ class Feedback(Table, tablename="feedback"):
         rows = cls.objects().where(cls.bureau == actor.bureau)
         if not actor.may("feedback.read"):
             rows = rows.where(cls.person == actor.person)
-        return rows.order_by(cls.sent_at, ascending=False).order_by(cls.id, ascending=False)
+        return rows

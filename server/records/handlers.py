@@ -12,7 +12,7 @@ from msgspec import Meta, Raw, Struct
 
 from server.door import once
 from server.files.reading.actions import FileState, files_of
-from server.paging import LIMIT_DEFAULT, Page, check_limit, mark, read_mark
+from server.paging import LIMIT_DEFAULT, Page, page_of
 from server.people.actor import Actor
 from server.records.actions import (
     approve_record,
@@ -103,14 +103,8 @@ async def list_records(
     for column, value in wanted.items():
         if value is not None:
             query = query.where(column == value)
-    if after is not None:
-        moment, id = read_mark(after, tuple[datetime, UUID])
-        query = query.where((Record.received_at < moment) | ((Record.received_at == moment) & (Record.id < id)))
-    limit = check_limit(limit)
-    found = await query.order_by(Record.received_at, Record.id, ascending=False).limit(limit + 1)
-    rows = found[:limit]
-    following = mark(rows[-1].received_at, rows[-1].id) if len(found) > limit else None
-    return Page([_line(row) for row in rows], following)
+    order = (Record.received_at, Record.id)
+    return (await page_of(query, order, after=after, limit=limit, is_descending=True)).shown(_line)
 
 
 @get("/records/{id:uuid}")

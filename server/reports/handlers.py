@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Struct, convert
 
 from server.door import once
-from server.paging import LIMIT_DEFAULT, Page, check_limit, mark, read_mark
+from server.paging import LIMIT_DEFAULT, Page, page_of
 from server.people.actor import Actor
 from server.reports.actions import NewReport, file_report, find_report
 from server.reports.kinds import ReportBody
@@ -31,7 +31,7 @@ async def list_reports(
     limit: FromQuery[int] = LIMIT_DEFAULT,
     after: FromQuery[str | None] = None,
 ) -> Page[ReportBody]:
-    return await _page(request.user, enterprise, record, check_limit(limit), after)
+    return await _page(request.user, enterprise, record, limit, after)
 
 
 @get("/reports/{id:uuid}")
@@ -57,15 +57,8 @@ async def _page(
         query = query.where(Report.enterprise == enterprise)
     if record is not None:
         query = query.where(Report.record == record)
-    if after is not None:
-        moment, id = read_mark(after, tuple[datetime, UUID])
-        query = query.where(
-            (Report.reported_at < moment) | ((Report.reported_at == moment) & (Report.id < id)),
-        )
-    found = await query.order_by(Report.reported_at, Report.id, ascending=False).limit(limit + 1)
-    rows = found[:limit]
-    following = mark(rows[-1].reported_at, rows[-1].id) if len(found) > limit else None
-    return Page([_out(row) for row in rows], following)
+    order = (Report.reported_at, Report.id)
+    return (await page_of(query, order, after=after, limit=limit, is_descending=True)).shown(_out)
 
 
 def _out(report: Report) -> ReportBody:

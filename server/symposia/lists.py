@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from server.enterprises.tables import Enterprise
-from server.paging import Page, check_limit, mark, read_mark
+from server.paging import Page, page_of
 from server.people.actor import Actor
 from server.reports.tables import Report
 from server.shown import shown
@@ -55,16 +55,9 @@ def symposium_out(row: Symposium) -> SymposiumOut:
 async def list_symposia(actor: Actor, *, after: str, limit: int) -> Page[SymposiumOut]:
     """The latest first."""
     actor.must("symposium.record" if not actor.is_bureau_wide("record.read") else "record.read")
-    limit = check_limit(limit)
-    query = Symposium.visible_to(actor)
-    if after:
-        starts_at, last = read_mark(after, tuple[datetime, UUID])
-        earlier = Symposium.starts_at < starts_at
-        query = query.where(earlier | ((Symposium.starts_at == starts_at) & (Symposium.id < last)))
-    rows = await query.order_by(Symposium.starts_at, Symposium.id, ascending=False).limit(limit + 1)
-    items = rows[:limit]
-    more = len(rows) > limit
-    return Page([symposium_out(row) for row in items], mark(items[-1].starts_at, items[-1].id) if more else None)
+    order = (Symposium.starts_at, Symposium.id)
+    page = await page_of(Symposium.visible_to(actor), order, after=after, limit=limit, is_descending=True)
+    return page.shown(symposium_out)
 
 
 async def show_symposium(actor: Actor, symposium: UUID) -> SymposiumWhole:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from server.paging import Page, check_limit, mark, read_mark
+from server.paging import Page, page_of
 from server.people.actor import Actor
 from server.refusals import refusal
 from server.tasks.tables import STATES, Task
@@ -24,7 +24,6 @@ async def list_tasks(actor: Actor, wanted: TaskFilter, *, after: str, limit: int
     actor.must("task.do" if not actor.is_bureau_wide("task.read") else "task.read")
     if wanted.state not in STATES:
         raise refusal("task.state_unknown", state=wanted.state, states=", ".join(STATES))
-    limit = check_limit(limit)
     query = Task.visible_to(actor).where(Task.state == wanted.state)
     if wanted.enterprise is not None:
         query = query.where(Task.enterprise == wanted.enterprise)
@@ -32,9 +31,4 @@ async def list_tasks(actor: Actor, wanted: TaskFilter, *, after: str, limit: int
         query = query.where(Task.person == wanted.person)
     if wanted.due_before is not None:
         query = query.where(Task.due_on < wanted.due_before)
-    if after:
-        due_on, last = read_mark(after, tuple[date, UUID])
-        query = query.where((Task.due_on > due_on) | ((Task.due_on == due_on) & (Task.id > last)))
-    tasks = await query.order_by(Task.due_on, Task.id).limit(limit + 1)
-    items = tasks[:limit]
-    return Page(items, mark(items[-1].due_on, items[-1].id) if len(tasks) > limit else None)
+    return await page_of(query, (Task.due_on, Task.id), after=after, limit=limit)

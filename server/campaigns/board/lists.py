@@ -14,7 +14,7 @@ from server.campaigns.rules import Population, ValidityRule, is_over, last_day
 from server.campaigns.slots.reach import find_campaign, find_round, find_slot
 from server.campaigns.tables import CLOSED, OPEN, SLOT_STATES, Campaign, Round, Slot, SlotRecord
 from server.moment import today
-from server.paging import Page, check_limit, mark, read_mark
+from server.paging import Page, page_of
 from server.people.actor import Actor
 from server.questionnaires.tables import FormVersion
 from server.refusals import refusal
@@ -87,13 +87,8 @@ class SlotWhole(SlotLine, frozen=True, kw_only=True):
 async def list_campaigns(actor: Actor, *, after: str, limit: int) -> Page[CampaignOut]:
     """The newest first."""
     actor.must("campaign.read")
-    limit = check_limit(limit)
-    query = Campaign.visible_to(actor)
-    if after:
-        query = query.where(Campaign.id < read_mark(after, tuple[UUID])[0])
-    found = await query.order_by(Campaign.id, ascending=False).limit(limit + 1)
-    rows = found[:limit]
-    return Page(await _campaigns_out(rows), mark(rows[-1].id) if len(found) > limit else None)
+    page = await page_of(Campaign.visible_to(actor), [Campaign.id], after=after, limit=limit, is_descending=True)
+    return Page(await _campaigns_out(page.items), page.next)
 
 
 async def show_campaign(actor: Actor, campaign: UUID) -> CampaignOut:
@@ -190,16 +185,10 @@ async def list_slots(actor: Actor, campaign: UUID, n: int, *, state: str, after:
     if state and state not in SLOT_STATES:
         raise refusal("slot.state_unknown", state=state, states=", ".join(SLOT_STATES))
     row = await find_round(actor, campaign, n)
-    limit = check_limit(limit)
     query = Slot.visible_to(actor).where(Slot.round == row.id)
     if state:
         query = query.where(Slot.state == state)
-    if after:
-        name, last = read_mark(after, tuple[str, UUID])
-        query = query.where((Slot.name > name) | ((Slot.name == name) & (Slot.id > last)))
-    found = await query.order_by(Slot.name, Slot.id).limit(limit + 1)
-    slots = found[:limit]
-    return Page([slot_line(slot) for slot in slots], mark(slots[-1].name, slots[-1].id) if len(found) > limit else None)
+    return (await page_of(query, (Slot.name, Slot.id), after=after, limit=limit)).shown(slot_line)
 
 
 def slot_line(slot: Slot) -> SlotLine:

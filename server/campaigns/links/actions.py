@@ -14,7 +14,7 @@ from server.campaigns.rules import is_over, last_day
 from server.campaigns.slots.reach import find_round, find_slot, lock_round
 from server.campaigns.tables import OPEN, Round, Slot, SlotLink
 from server.moment import now, today
-from server.paging import Page, check_limit, mark, read_mark
+from server.paging import Page, page_of
 from server.people.actor import Actor
 from server.refusals import refusal
 from server.settings import read_secret, settings
@@ -44,16 +44,11 @@ async def offer_links(actor: Actor, campaign: UUID, n: int, *, after: str, limit
     actor.must("campaign.ask")
     async with transaction():
         row = await _open_round(actor, campaign, n)
-        limit = check_limit(limit)
         query = Slot.visible_to(actor).where(Slot.round == row.id, Slot.state == OPEN)
-        if after:
-            name, last = read_mark(after, tuple[str, UUID])
-            query = query.where((Slot.name > name) | ((Slot.name == name) & (Slot.id > last)))
-        found = await query.order_by(Slot.name, Slot.id).limit(limit + 1)
-        slots = found[:limit]
-        known = {link.slot: link for link in await _current([slot.id for slot in slots])}
-        links = [link_out(slot, known.get(slot.id) or await _new_link(actor, row, slot)) for slot in slots]
-    return Page(links, mark(slots[-1].name, slots[-1].id) if len(found) > limit else None)
+        page = await page_of(query, (Slot.name, Slot.id), after=after, limit=limit)
+        known = {link.slot: link for link in await _current([slot.id for slot in page.items])}
+        links = [link_out(slot, known.get(slot.id) or await _new_link(actor, row, slot)) for slot in page.items]
+    return Page(links, page.next)
 
 
 async def offer_link(actor: Actor, slot: UUID) -> LinkOut:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from server.files import partials
 from server.files.tables import ExpectedFile, UploadedFile
 from server.moment import now
-from server.paging import Page, check_limit, mark, read_mark
+from server.paging import Page, page_of
 from server.people.actor import Actor
 from server.settings import settings
 from sync.bulk import among, ids
@@ -84,15 +84,9 @@ async def list_missing(actor: Actor, *, after: str, limit: int, days: int | None
     query = table.objects().where(table.bureau == actor.bureau, table.since <= now() - patience)
     if not actor.is_bureau_wide("file.read"):
         query = query.where(table.person == actor.person)
-    if after:
-        at, id = read_mark(after, tuple[datetime, UUID])
-        query = query.where((table.since > at) | ((table.since == at) & (table.id > id)))
-    limit = check_limit(limit)
-    found = await query.order_by(table.since).order_by(table.id).limit(limit + 1)
-    page = found[:limit]
-    uploads = await _uploads_of(actor.bureau, [row.file for row in page])
-    items = [_missing(row, uploads.get(row.file)) for row in page]
-    return Page(items, mark(page[-1].since, page[-1].id) if len(found) > limit else None)
+    page = await page_of(query, (table.since, table.id), after=after, limit=limit)
+    uploads = await _uploads_of(actor.bureau, [row.file for row in page.items])
+    return page.shown(lambda row: _missing(row, uploads.get(row.file)))
 
 
 async def _uploads_of(bureau: UUID, files: list[UUID]) -> dict[UUID, UploadedFile]:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from server.enterprises.fields import mask_phone
-from server.paging import Page, check_limit, mark, read_mark
+from server.paging import Page, page_of
 from server.people.actor import Actor
 from server.symposia.attendance.reach import find_symposium
 from server.symposia.attendance.signatures import Entry, differences, who
@@ -45,15 +45,10 @@ async def list_attendance(actor: Actor, symposium: UUID, *, after: str, limit: i
     """The merged list, in the order the rows were made."""
     actor.must("symposium.record" if not actor.is_bureau_wide("record.read") else "record.read")
     row = await find_symposium(actor, symposium)
-    limit = check_limit(limit)
     query = Attendance.of_symposium(actor.bureau, row.id)
-    if after:
-        query = query.where(Attendance.id > read_mark(after, tuple[UUID])[0])
-    found = await query.order_by(Attendance.id).limit(limit + 1)
-    rows = found[:limit]
-    named = Counter(who(one) for one in rows)
-    lines = [_line(one, named[who(one)] > 1) for one in rows]
-    return Page(lines, mark(rows[-1].id) if len(found) > limit else None)
+    page = await page_of(query, [Attendance.id], after=after, limit=limit)
+    named = Counter(who(one) for one in page.items)
+    return page.shown(lambda one: _line(one, named[who(one)] > 1))
 
 
 def _line(row: Attendance, maybe_twice: bool) -> AttendanceOut:
