@@ -34,7 +34,7 @@ STAGES: list[tuple[str, str, str]] = [
     ("feed (sync_feed, sync_head)", "sync.feed", "flush"),
     ("commit, to the disk", "sync.sqlite", "SQLiteEngine.commit"),
     ("commit, to the disk", "sync.postgres", "PostgresEngine.commit"),
-    ("routing the request, begin, answer", "server.app", "app.app"),
+    ("routing the request, begin, answer", "server.app", "app.app.app"),
 ]
 """What it is called here, its module, its name there. Time not spent in a stage below counts for the one above."""
 
