@@ -82,7 +82,13 @@ async def full(donghu: Any) -> Any:
     yield (
         donghu,
         known,
-        {"/v1": everything.client, "/sync": device.client, "/c/": donghu.door, "/files": everything.client},
+        {
+            "/v1": everything.client,
+            "/sync": device.client,
+            "/rx": device.client,
+            "/c/": donghu.door,
+            "/files": everything.client,
+        },
     )
     await device.client.aclose()
 
