@@ -34,7 +34,7 @@ async def page_of(
     query: Any, columns: Sequence[Any], *, after: str | None, limit: int, is_descending: bool = False
 ) -> Page[Any]:
     """The rows of a Piccolo query of objects in the order of these columns, the last of which tells all rows apart. Raises
-    `request.cursor`."""
+    `request.cursor`. The query is used up: Piccolo's conditions are added in place."""
     limit = check_limit(limit)
     if after:
         kind: Any = tuple[tuple(column.value_type for column in columns)]  # type: ignore[misc]
