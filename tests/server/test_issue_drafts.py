@@ -168,3 +168,85 @@ async def test_the_console_begins_goes_on_and_submits(donghu):
     assert (code, err) == (0, "")
     assert (json.loads(out)["state"], json.loads(out)["title"]) == ("SUBMITTED", "用电增容")
     assert (await donghu.lin.client.get("/v1/issues")).json()["count"] == 1
+
+
+async def left_to(member) -> list[str]:
+    answer = await member.client.get("/v1/drafts/left")
+    assert answer.status_code == 200, answer.text
+    return [draft["number"] for draft in answer.json()["items"]]
+
+
+async def take_over(member, number: str, status: int = 201) -> dict:
+    answer = await member.client.post(f"/v1/issues/{number}/draft/takeover")
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def test_the_supervisor_finishes_what_somebody_who_left_was_typing(donghu):
+    from server.people.actions import disable_person, enable_person
+
+    draft = await begun(donghu.lin, **LETTER, **CALLER)
+    other = await begun(donghu.lin, title="停车难")
+    assert await left_to(donghu.sun) == [], "whose author is there is the author's alone"
+    assert (await take_over(donghu.sun, draft["number"], 404))["code"] == "issue.unknown"
+    await disable_person(donghu.system, "lin")
+    (first, second) = (await donghu.sun.client.get("/v1/drafts/left")).json()["items"]
+    assert (first["number"], first["person_name"], first["title"]) == (draft["number"], "林派", "用电增容")
+    assert (await donghu.sun.client.get(f"/v1/issues/{draft['id']}/draft")).status_code == 404
+    for name in (draft["id"], second["number"]):
+        taken = await take_over(donghu.sun, name)
+    assert taken["draft"]["title"] == "停车难"
+    assert await left_to(donghu.sun) == []
+    with at(FRIDAY):
+        submitted = await do(donghu.sun, draft["number"], "submission")
+    assert (submitted["state"], submitted["links"][0]["description"]) == ("SUBMITTED", LETTER["description"])
+    assert submitted["events"][0]["person"] != submitted["events"][1]["person"], "the timeline keeps who began it"
+    assert (await donghu.sun.client.delete(f"/v1/issues/{other['number']}/draft")).status_code == 204
+    await enable_person(donghu.system, "lin")
+    assert (await donghu.lin.client.get("/v1/issues", params={"state": "DRAFT"})).json()["items"] == []
+    assert await count("issue_draft") == 0
+    rows = await fetch("SELECT details FROM audit_row WHERE event = 'issue.take_over' ORDER BY n")
+    assert [json.loads(row[0]) for row in rows] == [{"left": str(donghu.lin.id)}] * 2
+
+
+async def test_drafts_of_somebody_who_files_no_reports_any_more_are_left_too(donghu):
+    draft = await begun(donghu.lin, **LETTER)
+    body = {"remove": ["dispatcher"], "add": ["handler"]}
+    assert (await donghu.chen.client.post("/v1/persons/lin/roles", json=body)).status_code == 201
+    assert (await donghu.lin.client.put(f"/v1/issues/{draft['id']}/draft", json=LETTER)).status_code == 403
+    assert await left_to(donghu.sun) == [draft["number"]]
+    await donghu.chen.client.post("/v1/persons/lin/roles", json={"add": ["dispatcher"]})
+    assert await left_to(donghu.sun) == [], "who may go on, goes on"
+
+
+async def test_only_a_supervisor_over_the_authors_unit_takes_drafts_over_and_only_so_many(donghu, monkeypatch):
+    from server.people.actions import NewPerson, add_person, disable_person
+    from server.people.tables import Person
+    from server.sessions.actions import open_session_of
+    from tests.server.conftest import knock
+
+    draft = await begun(donghu.lin, **LETTER)
+    await disable_person(donghu.system, "lin")
+    for member in (donghu.chen, donghu.qian, donghu.zhou, donghu.he):
+        assert (await take_over(member, draft["number"], 403))["code"] == "permission.missing"
+        assert (await member.client.get("/v1/drafts/left")).status_code == 403
+    added = await add_person(donghu.system, NewPerson(login="street", name="街督", unit="bayi", roles=("supervisor",)))
+    await Person.update({Person.must_change_password: False}).where(Person.id == added.id)
+    async with knock(await open_session_of(donghu.bureau, added.id)) as client:
+        assert (await client.get("/v1/drafts/left")).json()["items"] == []
+        refused = await client.post(f"/v1/issues/{draft['number']}/draft/takeover")
+        assert (refused.status_code, refused.json()["code"]) == (404, "issue.unknown")
+    monkeypatch.setattr(drafts, "DRAFTS_MAX", 0)
+    assert (await take_over(donghu.sun, draft["number"], 409))["code"] == "issue.drafts_full"
+    assert await left_to(donghu.sun) == [draft["number"]]
+
+
+async def test_two_supervisors_at_once_take_a_draft_over_once(donghu):
+    from server.people.actions import disable_person
+
+    await donghu.chen.client.post("/v1/persons/qian/roles", json={"add": ["supervisor"]})
+    draft = await begun(donghu.lin, **LETTER)
+    await disable_person(donghu.system, "lin")
+    path = f"/v1/issues/{draft['id']}/draft/takeover"
+    answers = await asyncio.gather(*(member.client.post(path) for member in (donghu.sun, donghu.qian)))
+    assert sorted(answer.status_code for answer in answers) == [201, 404]

@@ -1,5 +1,5 @@
 """Issues begun by hand: a letter, a telephone call that is still being typed. Only the author sees, changes, deletes and
-submits it; before that it is in no queue, on no phone, and no clock runs."""
+submits it (who takes it over from one who has left is its author); before that it is in no queue, on no phone, and no clock runs."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ async def begin_issue(actor: Actor, draft: Draft) -> DraftOut:
     moment, report = now(), new_id()
     async with transaction():
         await _check(actor, draft)
-        mine = (IssueDraft.bureau == actor.bureau) & (IssueDraft.person == actor.person)
-        if await IssueDraft.count().where(mine) >= DRAFTS_MAX:
-            raise refusal("issue.drafts_full", limit=DRAFTS_MAX)
+        await must_have_room(actor)
         issue = Issue(
             id=issue_of(report), bureau=actor.bureau, number=await take_draft_number(actor.bureau), state=DRAFT,
             state_since=moment, title="", policy=ORDINARY, person=actor.person, origin="desk", opened_at=moment,
@@ -63,13 +61,13 @@ async def begin_issue(actor: Actor, draft: Draft) -> DraftOut:
             target=DRAFT, person=actor.person, unit=actor.unit,
         ).save()  # fmt: skip
         await record_event(actor, "issue.draft", KIND, issue.id, {})
-    return _out(issue, row)
+    return draft_out(issue, row)
 
 
 async def show_draft(actor: Actor, named: str | UUID) -> DraftOut:
     """Raises `issue.unknown`, `issue.move_impossible` once it is submitted."""
     issue = await reach_issue(actor, named)
-    return _out(issue, await _row(issue))
+    return draft_out(issue, await _row(issue))
 
 
 async def change_draft(actor: Actor, named: str | UUID, draft: Draft) -> DraftOut:
@@ -84,7 +82,7 @@ async def change_draft(actor: Actor, named: str | UUID, draft: Draft) -> DraftOu
         issue.updated_at = row.updated_at
         await issue.save()
         await row.save()
-    return _out(issue, row)
+    return draft_out(issue, row)
 
 
 async def discard_draft(actor: Actor, named: str | UUID) -> None:
@@ -96,6 +94,13 @@ async def discard_draft(actor: Actor, named: str | UUID) -> None:
         await IssueEvent.delete().where(IssueEvent.bureau == actor.bureau, IssueEvent.issue == issue.id)
         await record_event(actor, "issue.discard", KIND, issue.id, {})
         await issue.remove()
+
+
+async def must_have_room(actor: Actor) -> None:
+    """Raises `issue.drafts_full`."""
+    mine = (IssueDraft.bureau == actor.bureau) & (IssueDraft.person == actor.person)
+    if await IssueDraft.count().where(mine) >= DRAFTS_MAX:
+        raise refusal("issue.drafts_full", limit=DRAFTS_MAX)
 
 
 async def _row(issue: Issue) -> IssueDraft:
@@ -120,7 +125,7 @@ def _words(draft: Draft) -> str:
     return msgspec.json.encode(replace(draft, enterprise=None)).decode()
 
 
-def _out(issue: Issue, row: IssueDraft) -> DraftOut:
+def draft_out(issue: Issue, row: IssueDraft) -> DraftOut:
     return DraftOut(
         id=issue.id,
         number=issue.number,
