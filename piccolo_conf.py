@@ -3,7 +3,7 @@
 from piccolo.conf.apps import AppRegistry
 
 from server.settings import settings
-from sync.engine import make_engine
+from sync.database.engine import make_engine
 
 DB = make_engine(settings.database_url)
 APP_REGISTRY = AppRegistry(apps=["server.piccolo_app"])

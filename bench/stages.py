@@ -32,8 +32,8 @@ STAGES: list[tuple[str, str, str]] = [
     ("followers: storing reports", "server.reports.filed", "store_reports"),
     ("audit chain (audit_row)", "server.audit.actions", "_append"),
     ("feed (sync_feed, sync_head)", "sync.feed", "flush"),
-    ("commit, to the disk", "sync.sqlite", "SQLiteEngine.commit"),
-    ("commit, to the disk", "sync.postgres", "PostgresEngine.commit"),
+    ("commit, to the disk", "sync.database.sqlite", "SQLiteEngine.commit"),
+    ("commit, to the disk", "sync.database.postgres", "PostgresEngine.commit"),
     ("routing the request, begin, answer", "server.app", "app.app.app"),
 ]
 """What it is called here, its module, its name there. Time not spent in a stage below counts for the one above."""

@@ -28,8 +28,8 @@ from server.turns import Turns
 from sync import devices
 from sync.devices import DeviceContext
 from sync.digest import digest
-from sync.listener import Ended, Limits
-from sync.listening import Hub
+from sync.live.hub import Hub
+from sync.live.listener import Ended, Limits
 from sync.packed import packed_of
 from sync.pull import hello, pull
 from sync.push import decode_packed_push, decode_push, push

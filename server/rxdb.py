@@ -18,11 +18,11 @@ from server.refusals import refusal
 from server.settings import settings
 from sync.devices import DeviceContext, running_devices
 from sync.identity import named_id
-from sync.listener import Ended, StillGood
+from sync.live.listener import Ended, StillGood
 from sync.operations import kinds, operations_on
 from sync.patches import patch_operation
-from sync.rx import rx_pull
-from sync.rx_push import decode_rx_push, rx_push
+from sync.rx.pull import rx_pull
+from sync.rx.push import decode_rx_push, rx_push
 from sync.wire import RxPullRequest, RxPullResponse, RxRow
 
 # Read by the library, as a phone's push is: half a pair of UTF-16 must not stop a client for ever.

@@ -16,7 +16,7 @@ import msgspec
 
 from sync.bulk import among, ids, insert, texts
 from sync.configuration import now
-from sync.news import CHANNEL, encode_news, news_of, tell
+from sync.live.news import CHANNEL, encode_news, news_of, tell
 from sync.operations import kind_of, kinds
 from sync.transaction import defer, execute, fetch, is_postgres, on_commit, transaction
 

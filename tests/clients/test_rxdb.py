@@ -16,7 +16,7 @@ import pytest
 import sync.push  # noqa: F401 - registers the library's own kinds
 from sync.operations import kind_of
 from sync.phone import Phone
-from sync.rx import document
+from sync.rx.pull import document
 from tests.clients.node import FOLDER, Conversation, node
 from tests.conftest import ON_POSTGRES
 from tests.crash.conftest import own_database

@@ -207,7 +207,7 @@ def retiring(monkeypatch):
 
 
 async def test_rule_23_scenario_31_a_retired_version_still_hands_in_its_work_and_is_told_to_update(donghu, retiring):
-    from sync.phone_line import Answered
+    from sync.phone import Answered
 
     day, after = retiring
     device = await phone(donghu, donghu.zhou)
@@ -228,7 +228,7 @@ async def test_rule_23_scenario_31_a_retired_version_still_hands_in_its_work_and
 
 
 async def test_rule_23_scenario_31_after_the_time_of_grace_a_push_is_refused_too_and_nothing_is_lost(donghu, retiring):
-    from sync.phone_line import Answered
+    from sync.phone import Answered
 
     _, after = retiring
     device = await phone(donghu, donghu.zhou)

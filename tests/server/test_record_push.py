@@ -123,7 +123,7 @@ async def test_scenario_16_what_was_amended_elsewhere_is_withdrawn_only_after_so
 
 @pytest.mark.skipif(ON_POSTGRES, reason="counted where one connection does it all")
 async def test_a_batch_writes_the_same_number_of_statements_whatever_its_size(donghu, phone, monkeypatch):
-    from sync import sqlite
+    from sync.database import sqlite
 
     counted: list[str] = []
     plain = sqlite.Connection.run

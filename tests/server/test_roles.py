@@ -3,7 +3,7 @@
 import pytest
 
 from sync.identity import new_id
-from sync.phone_line import Answered
+from sync.phone import Answered
 from sync.scopes import scopes_of
 from sync.transaction import fetch
 from tests.server.conftest import knock

@@ -7,7 +7,7 @@ import pytest
 
 from sync.identity import new_id
 from sync.phone import Phone
-from sync.phone_line import Offline
+from sync.phone import Offline
 from tests.server.conftest import knock
 from tests.server.fieldwork import phone
 from tests.server.test_protocol import asked

@@ -16,8 +16,8 @@ import asyncpg
 import msgspec
 
 from sync import configuration, devices
+from sync.database.engine import make_engine
 from sync.digest import digest
-from sync.engine import make_engine
 from sync.packed import json_of, packed_of
 from sync.pull import hello, pull
 from sync.push import decode_packed_push, decode_push, push

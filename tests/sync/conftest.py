@@ -12,7 +12,7 @@ import pytest
 from town import Town
 from toy import NOTE, PIN, WORLD
 
-from sync.engine import make_engine
+from sync.database.engine import make_engine
 from sync.operations import register_kind
 from sync.tables import create_tables
 from sync.transaction import execute, use_engine

@@ -12,9 +12,9 @@ from toy import LI, WANG, ZHAO, add_note
 
 from sync.devices import DeviceContext, revoke_device
 from sync.feed import rotate_epoch
-from sync.listener import Ended, Limits, Listener
-from sync.listening import Hub
-from sync.news import News, decode_news, encode_news, news_of, scope_number
+from sync.live.hub import Hub
+from sync.live.listener import Ended, Limits, Listener
+from sync.live.news import News, decode_news, encode_news, news_of, scope_number
 from sync.pull import read_head
 from sync.refusal import Refusal
 from sync.transaction import fetch, is_postgres, transaction
@@ -190,7 +190,7 @@ async def test_rule_18_scenario_39_one_commit_for_many_is_spread_and_for_few_tol
         delays.append((low, high))
         return 0.01 * len(delays)
 
-    monkeypatch.setattr("sync.listening.random.uniform", uniform)
+    monkeypatch.setattr("sync.live.hub.random.uniform", uniform)
     hub = Hub(Limits(at_once=2, spread_seconds=7, poll_seconds=3_600))
     for person in (LI, WANG, ZHAO):
         await watch(world, "all", person=person)
@@ -233,7 +233,7 @@ async def test_rule_18_a_database_that_is_away_ends_who_comes_and_not_who_waits(
         raise OSError("no database")
 
     with monkeypatch.context() as broken:
-        broken.setattr("sync.listening.scopes_of_many", away)
+        broken.setattr("sync.live.hub.scopes_of_many", away)
         wang = await deaf.listener(context)
         with pytest.raises(Ended):
             await wang.next(SOON)
@@ -245,7 +245,7 @@ async def test_rule_18_a_database_that_is_away_ends_who_comes_and_not_who_waits(
 async def test_rule_18_a_hub_whose_event_loop_is_gone_stops_no_writer(world, database, monkeypatch):
     if is_postgres():
         pytest.skip("PostgreSQL tells the hubs itself")
-    monkeypatch.setattr("sync.news._hearing", set())
+    monkeypatch.setattr("sync.live.news._hearing", set())
     await watch(world, "a")
     context = await device(world, LI)
 

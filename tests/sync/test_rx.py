@@ -15,8 +15,8 @@ from sync.decisions import accept, return_to_author
 from sync.feed import collect_tombstones, rotate_epoch, touch
 from sync.quarantine import list_quarantine
 from sync.refusal import Refusal
-from sync.rx import FILLER, rx_pull
-from sync.rx_push import decode_rx_push, rx_push
+from sync.rx.pull import FILLER, rx_pull
+from sync.rx.push import decode_rx_push, rx_push
 from sync.scopes import scopes_of
 from sync.transaction import execute, fetch, transaction
 from sync.wire import RxCheckpoint, RxPullRequest
@@ -283,7 +283,7 @@ async def happen(world: UUID, step: str, notes: list[UUID], chance: random.Rando
 async def test_rule_24_a_page_cut_for_its_bytes_is_filled_so_that_it_does_not_look_like_the_last(
     world, li, monkeypatch
 ):
-    monkeypatch.setattr("sync.rx.PULL_BYTES_MAX", 2_000)
+    monkeypatch.setattr("sync.rx.pull.PULL_BYTES_MAX", 2_000)
     await watch(world, "a")
     async with transaction():
         for number in range(20):
@@ -502,7 +502,7 @@ async def test_rule_24_what_is_too_large_is_refused_or_kept(world, li, shared, m
     with pytest.raises(Refusal) as refused:
         await li.push(*[li.documents[str(shared)]] * 501)
     assert refused.value.status == 413
-    monkeypatch.setattr("sync.rx_push.OPERATION_BYTES_MAX", 1_000)
+    monkeypatch.setattr("sync.rx.push.OPERATION_BYTES_MAX", 1_000)
     await li.edit(shared, body="x" * 1_000)
     assert [kept.code for kept in await list_quarantine(world)] == ["operation.too_large"]
 

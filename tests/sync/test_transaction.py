@@ -13,7 +13,7 @@ from piccolo.columns import UUID as UUIDColumn
 from piccolo.columns import Numeric, Text, Timestamptz
 from piccolo.table import Table
 
-from sync.engine import make_engine
+from sync.database.engine import make_engine
 from sync.transaction import (
     Lost,
     current,
@@ -302,7 +302,7 @@ def test_several_event_loops_in_one_process_share_the_engine(tmp_path):
 def test_a_process_that_forgets_to_close_still_exits(tmp_path):
     program = f"""
 import asyncio
-from sync.engine import make_engine
+from sync.database.engine import make_engine
 from sync.transaction import use_engine, fetch, transaction, execute
 use_engine(make_engine("sqlite:///{tmp_path / "exit.db"}"))
 async def main():

@@ -1,7 +1,7 @@
 """The engine of an address: `piccolo_conf.DB = make_engine(…)`."""
 
-from sync.postgres import PostgresEngine
-from sync.sqlite import SQLiteEngine
+from sync.database.postgres import PostgresEngine
+from sync.database.sqlite import SQLiteEngine
 
 
 def make_engine(url: str) -> SQLiteEngine | PostgresEngine:

@@ -19,7 +19,7 @@ from piccolo.engine.sqlite import SQLiteEngine as StockSQLiteEngine
 from piccolo.engine.sqlite import dict_factory
 from piccolo.querystring import QueryString
 
-from sync.cells import written_out
+from sync.database.cells import written_out
 from sync.transaction import OpenTransaction, is_reading, sqlite_placeholders, transaction_on
 
 T = TypeVar("T")

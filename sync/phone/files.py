@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 
-from sync.phone_line import TRIES_MAX, Answered, Caller, Offline
-from sync.phone_queue import Queue
+from sync.phone.line import TRIES_MAX, Answered, Caller, Offline
+from sync.phone.queue import Queue
 
 CHUNK_BYTES = 256 * 1024
 TUS = {"Tus-Resumable": "1.0.0"}

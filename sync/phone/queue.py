@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from sync.phone_store import JOURNAL_KEPT_FOR, Store
+from sync.phone.store import JOURNAL_KEPT_FOR, Store
 from sync.wire import OPERATIONS_MAX, EnrolResponse
 
 PUSH_BYTES = 4 * 1024 * 1024

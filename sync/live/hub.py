@@ -1,7 +1,7 @@
 """Who waits for news, in one process: any number of streams, one reader of the database for all of them.
 
 A stream is told "something changed in your scopes up to n", never what: the pull that follows computes what may be seen.
-News come from the commit itself (`sync.news`); a slow look at the head finds what was lost on the way, or written by
+News come from the commit itself (`sync.live.news`); a slow look at the head finds what was lost on the way, or written by
 another process on SQLite. One commit that concerns many is told to them spread over a while, for each will pull.
 """
 
@@ -18,8 +18,8 @@ from uuid import UUID
 from sync import refusal
 from sync.devices import running_devices
 from sync.feed import heads_of
-from sync.listener import Index, Limits, Listener, StillGood
-from sync.news import CHANNEL, News, decode_news, hear, hear_no_more, scope_number
+from sync.live.listener import Index, Limits, Listener, StillGood
+from sync.live.news import CHANNEL, News, decode_news, hear, hear_no_more, scope_number
 from sync.scopes import last_moves, regranted_after, scopes_of_many
 from sync.transaction import engine, is_postgres, transaction
 

@@ -11,7 +11,7 @@
         await phone.sync()                                      # as often as one likes; `Offline` costs nothing
         phone.result(operation), phone.rows("quarantine"), phone.rows("conflict")
 
-`phone_store.py` is its memory, `phone_queue.py` the numbers and the journal, `phone_files.py` the uploads, `phone_line.py`
+`store.py` is its memory, `queue.py` the numbers and the journal, `files.py` the uploads, `line.py`
 one request; here is what they are for: push, pull, and what to do when the server says no.
 """
 
@@ -26,9 +26,9 @@ from typing import Any
 import httpx
 import msgspec
 
-from sync.phone_files import CHUNK_BYTES, Courier
-from sync.phone_line import TRIES_MAX, Answered, Caller, Offline
-from sync.phone_queue import Queue
+from sync.phone.files import CHUNK_BYTES, Courier
+from sync.phone.line import TRIES_MAX, Answered, Caller, Offline
+from sync.phone.queue import Queue
 from sync.wire import REPAIRS_MAX, DigestResponse, EnrolResponse, HelloResponse, PullResponse, PushResponse, Result
 
 __all__ = ["CHUNK_BYTES", "Answered", "Offline", "OtherPerson", "Phone", "enrol_in"]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from sync.news import scope_number
+from sync.live.news import scope_number
 
 StillGood = Callable[[UUID, set[UUID]], Awaitable[set[UUID]]]
 """Of these holders (devices, sessions) of a bureau, those who may go on listening."""

@@ -21,7 +21,7 @@ from sync.identity import named_id
 from sync.operations import Outcome, kind_of, quarantine
 from sync.patches import fields_unknown, patch_operation
 from sync.push import Push
-from sync.rx import Document, documents_of
+from sync.rx.pull import Document, documents_of
 from sync.stamps import read_stamps
 from sync.transaction import fetch, is_busy, retrying, transaction
 from sync.wire import (
