@@ -1,5 +1,7 @@
 """Roles given and taken, a person moved to another unit: what desks may do and phones have follows at once."""
 
+import asyncio
+
 import pytest
 
 from sync.identity import new_id
@@ -201,4 +203,15 @@ async def test_a_repeated_change_acts_once(donghu):
         answer = await donghu.chen.client.post("/v1/persons/he/roles", json={"add": ["reviewer"]}, headers=headers)
         assert answer.status_code == 201, answer.text
     rows = await fetch("SELECT event FROM audit_row WHERE event = 'person.roles'")
+    assert len(rows) == 1
+
+
+async def test_two_administrators_who_dismiss_each_other_at_once_leave_one(donghu):
+    await change(donghu, "sun", add=["admin"])
+    answers = await asyncio.gather(
+        donghu.chen.client.post("/v1/persons/sun/roles", json={"remove": ["admin"]}),
+        donghu.sun.client.post("/v1/persons/chen/roles", json={"remove": ["admin"]}),
+    )
+    assert sorted(answer.status_code for answer in answers) in ([201, 403], [201, 409])
+    rows = await fetch("SELECT person FROM role_grant WHERE role = 'admin' AND revoked_at IS NULL")
     assert len(rows) == 1
