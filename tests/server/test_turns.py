@@ -6,8 +6,7 @@ from contextlib import AsyncExitStack, suppress
 import pytest
 
 from sync.identity import new_id
-from sync.phone import Phone
-from sync.phone import Offline
+from sync.phone import Offline, Phone
 from tests.server.conftest import knock
 from tests.server.fieldwork import phone
 from tests.server.test_protocol import asked
