@@ -223,7 +223,7 @@ async def test_rule_18_a_phone_that_differs_from_the_server_finds_out_and_mends_
 
 
 async def test_rule_18_a_phone_with_many_scopes_to_mend_reads_everything_again(town, monkeypatch):
-    monkeypatch.setattr("sync.phone.REPAIRS_MAX", 1)
+    monkeypatch.setattr("sync.phone.client.REPAIRS_MAX", 1)
     await town.watch("a", LI)
     await town.watch("b", LI)
     async with transaction():
