@@ -185,21 +185,27 @@ class Phone(Queue):
             except Answered as no:
                 self._heed(no)
                 continue
-            with self.together():
-                for change in answer.changes:
-                    self.obey(change)
-                is_at_head = answer.complete and answer.head == answer.until
-                self.set_meta("cursor", answer.cursor)
-                self.set_meta("repair", "")
-                self.set_meta("as_of", answer.until if is_at_head else "")
-                self.set_meta("server_time", answer.server_time.isoformat())
-                if self.has_lost(answer.have_n) or self.meta("epoch") not in ("", str(answer.epoch)):
-                    self._offer_again(answer.have_n)
-                self.set_meta("epoch", answer.epoch)
+            self._store_page(answer)
             self.is_work_ready = self.is_work_ready or "work" in answer.ready
-            if is_at_head:
+            if _is_at_head(answer):
                 self.sweep()
                 return
+
+    def _store_page(self, answer: PullResponse) -> None:
+        """The rows of a page and the cursor behind them: both or neither."""
+        with self.together():
+            for change in answer.changes:
+                self.obey(change)
+            self._note_place(answer)
+            if self.has_lost(answer.have_n) or self.meta("epoch") not in ("", str(answer.epoch)):
+                self._offer_again(answer.have_n)
+            self.set_meta("epoch", answer.epoch)
+
+    def _note_place(self, answer: PullResponse) -> None:
+        self.set_meta("cursor", answer.cursor)
+        self.set_meta("repair", "")
+        self.set_meta("as_of", answer.until if _is_at_head(answer) else "")
+        self.set_meta("server_time", answer.server_time.isoformat())
 
     async def wait_for_news(self) -> bool:
         """Wait, on line, until the server says that something changed in this phone's scopes: then `sync`. False when the
@@ -270,6 +276,10 @@ class Phone(Queue):
         with self.together():
             self.offer_again(have_n)
             self.set_meta("is_offering", 1)
+
+
+def _is_at_head(answer: PullResponse) -> bool:
+    return answer.complete and answer.head == answer.until
 
 
 def _is_about_the_device(no: Answered) -> bool:

@@ -161,6 +161,31 @@ async def test_the_first_valid_record_fills_the_slot_and_the_second_is_kept_as_a
     assert (declined.status_code, declined.json()["code"]) == (409, "slot.filled")
 
 
+async def test_scenario_20_of_two_commissioners_one_after_the_other_both_records_are_kept_and_the_first_fills_the_slot(
+    donghu,
+):
+    """Zhou visits off line, the firm is handed to Qian, who visits and sends first; then Zhou's phone finds a line."""
+    from server.enterprises.assignments.actions import assign_enterprise
+
+    (one,) = await enterprises(donghu, 1)
+    version = await publish(donghu, "visit_record")
+    campaign = await opened(donghu, {"enterprises": [str(one)]})
+    zhou, qian = await phone(donghu, donghu.zhou), await phone(donghu, donghu.qian)
+    earlier = submit(zhou, "visit_record", version, visit_answers(one, day(0)), enterprise=one)
+    await assign_enterprise(donghu.system, one, donghu.qian.id)
+    later = await visit(donghu, version, one, qian)
+    await zhou.sync()
+    (slot,) = await slots(donghu.sun, campaign)
+    assert (slot["state"], slot["record"]) == ("filled", str(later))
+    whole = (await donghu.sun.client.get(f"/v1/slots/{slot['id']}")).json()
+    assert {(one["record"], one["standing"]) for one in whole["records"]} == {
+        (str(later), "first"),
+        (str(earlier), "duplicate"),
+    }
+    for record in (earlier, later):
+        assert (await donghu.sun.client.get(f"/v1/records/{record}")).status_code == 200
+
+
 async def test_a_record_taken_back_leaves_its_slot_to_the_next_one_and_then_open(donghu):
     (one,) = await enterprises(donghu, 1)
     version = await publish(donghu, "visit_record")

@@ -50,7 +50,7 @@ async def test_compressed_bodies_are_read(donghu, encoding):
     ],
     ids=["cut gzip", "no gzip", "cut zstd", "gzip twice", "gzip bomb", "zstd bomb", "brotli"],
 )
-async def test_damaged_bodies_and_bombs_stop_before_parsing(donghu, packed, encoding, status, code):
+async def test_rule_20_scenario_42_damaged_bodies_and_bombs_stop_before_parsing(donghu, packed, encoding, status, code):
     headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
     answer = await donghu.chen.client.post("/v1/units", content=packed, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (status, code)

@@ -315,7 +315,7 @@ async def test_only_who_keeps_the_registry_may_import(donghu):
         assert (await send(member, ROWS)).json()["code"] == "permission.missing"
 
 
-async def test_a_long_list_is_written_in_chunks(donghu):
+async def test_rule_11_scenario_8_a_long_list_is_written_in_chunks(donghu):
     from sync.transaction import fetch
 
     rows = "".join(f"企业{number},{compose('91360102', f'{number:08d}')}\n" for number in range(2100))

@@ -83,6 +83,25 @@ async def test_an_unknown_version_is_refused_and_an_old_one_is_taken_and_marked(
     assert (await send(donghu.zhou, {"who": "王"}, version="2")).json()["late_version"] is False
 
 
+async def test_scenario_29_records_on_a_version_that_was_replaced_and_a_form_that_was_retired_are_taken(donghu, pulse):
+    """Filled in off line before the office moved on: applied, marked as late, and nothing is dropped."""
+    from server.questionnaires.actions import publish_form, retire_form
+    from tests.server.fieldwork import phone, submit
+
+    device = await phone(donghu, donghu.zhou)
+    await device.sync()
+    old = submit(device, "pulse", "1", {"who": "王经理", "staff": 12})
+    await publish_form(donghu.system, workbook(RULED, version="2"), "pulse.xlsx")
+    last = submit(device, "pulse", "2", {"who": "李经理", "staff": 13})
+    await retire_form(donghu.system, "pulse")
+    assert [result.status for result in await device.push()] == ["applied", "applied"]
+    lines = (await donghu.sun.client.get("/v1/records")).json()["items"]
+    assert {line["id"]: line["late_version"] for line in lines} == {str(old): True, str(last): False}
+    for record, who in ((old, "王经理"), (last, "李经理")):
+        whole = (await donghu.sun.client.get(f"/v1/records/{record}")).json()
+        assert whole["versions"][0]["answers"]["who"] == who
+
+
 async def test_the_same_record_is_taken_in_once(donghu, pulse):
     id = str(new_id())
     assert (await send(donghu.zhou, {"who": "王"}, id=id)).status_code == 201

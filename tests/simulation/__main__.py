@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation.door import House
-from tests.simulation.machine import Failure, replay, search
+from tests.simulation.machine import FOCUSES, Failure, replay, search
 from tests.simulation.play import Tally
 
 ROUND = 50
@@ -34,7 +34,7 @@ def main() -> int:
             replay(house, tally, json.loads(told.replay.read_text())["steps"])
         else:
             while time.monotonic() - started < told.minutes * 60:
-                search(house, tally, histories=ROUND, seed=seed)
+                search(house, tally, histories=ROUND, seed=seed, focus=["", *FOCUSES][seed % (len(FOCUSES) + 1)])
                 house.sweep()
                 seed += 1
     except Failure as found:

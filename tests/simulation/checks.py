@@ -170,13 +170,17 @@ def _check_operation(play: Play, id: UUID, status: str, effects: int, kept: str 
 
 
 async def check_files(play: Play, alive: list[Handset]) -> None:
-    """I8: files that applied operations speak of are stored, or reported missing."""
-    found = await fetch("SELECT id, is_stored FROM sim_upload WHERE bureau = $1", [play.bureau])
-    stored = {row["id"] for row in found if row["is_stored"]}
+    """I8: files that operations speak of are stored, or reported missing."""
+    stored = await stored_files(play)
     for handset in alive:
         rows = handset.phone.db.execute("SELECT id FROM file").fetchall()
-        lost = {UUID(row["id"]) for row in rows} - stored
+        lost = {UUID(row["id"]) for row in rows} - stored - play.model.lost_files
         must(not lost, "I8", f"files a phone has are not on the server: {names(lost)}")
+
+
+async def stored_files(play: Play) -> set[UUID]:
+    found = await fetch("SELECT id FROM sim_upload WHERE bureau = $1 AND is_stored = 1", [play.bureau])
+    return {row["id"] for row in found}
 
 
 async def check_conflicts(play: Play, alive: list[Handset]) -> None:

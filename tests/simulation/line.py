@@ -63,6 +63,8 @@ class Line(httpx.AsyncBaseTransport):
         self.packs = False
         """Requests and answers travel as MessagePack."""
         self.number = 0
+        self.between: Callable[[], Awaitable[None]] | None = None
+        """What others do after each answer of the server, before the phone gets it."""
         self.ghosts: list[tuple[str, str, dict[str, str], bytes]] = []
         """Requests as they were sent, for whoever wants to deliver them once more."""
 
@@ -90,6 +92,8 @@ class Line(httpx.AsyncBaseTransport):
             status, told, content = await self.deliver(*ask)
         if fault == "twice":
             status, told, content = await self.deliver(*ask)
+        if self.between is not None:
+            await self.between()
         await self._hold("answered")
         if fault == "cut":
             raise httpx.ReadError("cut after the server had answered")

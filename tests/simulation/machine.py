@@ -55,10 +55,17 @@ STEPS: Steps = {
     "push": {"phone": phone, "faults": faults},
     "pull": {"phone": phone, "faults": faults},
     "page": {"phone": phone, "pages": st.integers(1, 3)},
+    "amid": {
+        "phone": phone,
+        "pages": st.integers(1, 12),
+        "writes": st.integers(1, 3),
+        "rotates": st.booleans(),
+        "moves": st.booleans(),
+    },
     "start": {"phone": phone, "what": upto(2), "where": upto(2)},
     "go_on": {"phone": phone, "where": upto(4)},
     "ghost": {"phone": phone, "which": some},
-    "crash": {"phone": phone, "statements": st.integers(0, 60)},
+    "crash": {"phone": phone, "statements": st.integers(0, 40), "what": upto(2)},
     "copy": {"phone": phone},
     "set_back": {"phone": phone, "keeps": st.booleans()},
     "clone": {"phone": phone, "keeps": st.booleans()},
@@ -68,9 +75,19 @@ STEPS: Steps = {
 }
 OFTEN = {
     "write": 2, "move": 2, "give": 2, "add": 4, "comment": 4, "patch": 4, "edit": 2, "sync": 6, "push": 3, "pull": 4,
-    "page": 2, "start": 2, "go_on": 3, "crash": 2, "race": 2, "decide": 2, "settle_here": 2,
+    "page": 2, "start": 2, "go_on": 3, "crash": 4, "race": 2, "decide": 2, "settle_here": 2, "amid": 3, "restore": 2,
 }  # fmt: skip
 """Steps that stand in the machine more than once, so that histories do work and not only suffer."""
+FOCUSES: dict[str, set[str]] = {
+    "reading": {"write", "pin", "move", "edit", "delete", "merge", "give", "take", "take_and_give", "pull", "page", "amid",
+                "crash", "rotate", "collect", "start", "go_on", "race", "check"},
+    "reconciling": {"write", "amid", "rotate", "collect", "pull", "page", "edit", "crash"},
+    "sending": {"add", "comment", "patch", "edit", "erase", "odd", "push", "sync", "ghost", "start", "go_on", "crash",
+                "decide", "retire", "settle", "settle_here", "wait", "take", "give", "merge"},
+    "restoring": {"write", "edit", "move", "take", "give", "add", "comment", "push", "sync", "pull", "back_up", "restore",
+                  "copy", "set_back", "clone", "crash", "enrol_again", "wait", "forget"},
+}  # fmt: skip
+"""Histories of a few kinds of steps go deeper than those of all kinds."""
 STEPS_PER_HISTORY = 60
 
 
@@ -91,7 +108,7 @@ class Failing:
         self.reason = ""
 
 
-def machine_for(house: House, tally: Tally, failing: Failing) -> type[RuleBasedStateMachine]:
+def machine_for(house: House, tally: Tally, failing: Failing, focus: str = "") -> type[RuleBasedStateMachine]:
     """A state machine whose rules are the steps of a play in this house."""
 
     class Histories(RuleBasedStateMachine):
@@ -122,7 +139,7 @@ def machine_for(house: House, tally: Tally, failing: Failing) -> type[RuleBasedS
         act.__name__ = name
         return rule(**STEPS[name])(act)
 
-    for name in STEPS:
+    for name in sorted(FOCUSES.get(focus, STEPS)):
         for number in range(OFTEN.get(name, 1)):
             setattr(Histories, f"{name}_{number}", rule_of(name))
     return Histories
@@ -134,12 +151,14 @@ def search(
     *,
     histories: int,
     seed: int | None,
+    focus: str = "",
     shortens: bool = True,
     steps: int = STEPS_PER_HISTORY,
 ) -> None:
-    """Play so many histories drawn from the seed (None: always the same ones); raises Failure with a short one."""
+    """Play so many histories drawn from the seed (None: always the same ones), of all steps or of those in one focus; raises
+    Failure with a short one."""
     failing = Failing()
-    machine = machine_for(house, tally, failing)
+    machine = machine_for(house, tally, failing, focus)
     if seed is not None:
         machine._hypothesis_internal_use_seed = seed  # type: ignore[attr-defined]
     try:

@@ -52,6 +52,8 @@ class Model:
         """Operations a phone knows the result of."""
         self.taken_back: set[UUID] = set()
         """Operations that were answered, and that a restore of the server took back."""
+        self.lost_files: set[UUID] = set()
+        """What only the report of missing files speaks of."""
         self.files: dict[UUID, set[UUID]] = {}
         """Operation → the files it speaks of."""
 
@@ -93,8 +95,10 @@ class Model:
     def copy(self) -> Server:
         return copy.deepcopy(self.server)
 
-    def restore(self, earlier: Server) -> None:
+    def restore(self, earlier: Server, *, silently: bool, files: set[UUID]) -> None:
+        """The server goes back. Done silently, with the same epoch, nobody can know that it had files which it lost."""
         self.taken_back |= {one for one in self.acked if one not in earlier.statuses}
+        self.lost_files = self.lost_files | files if silently else set()
         self.server = copy.deepcopy(earlier)
 
     # who sees what ------------------------------------------------------------------------------------------------

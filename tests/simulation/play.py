@@ -3,6 +3,7 @@ Hypothesis, shrunk, printed, kept and played again."""
 
 import asyncio
 import contextlib
+import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
@@ -316,14 +317,17 @@ class Play:
         self.backups.append((await copy_of(self.bureau), self.model.copy()))
 
     async def restore(self, which: int, rotates: bool) -> None:
-        """The server is set back to a copy; whoever did it may have forgotten to say so."""
+        """The server is set back to a copy (or, the first time, copied); whoever did it may have forgotten to say so."""
         if not self.backups:
+            await self.back_up()
             return
         rows, server = self.backups[which % len(self.backups)]
+        stored = await checks.stored_files(self)
         await restore_copy(self.bureau, rows)
         if rotates:
             await rotate_epoch(self.bureau)
-        self.model.restore(server)
+        lost = stored - await checks.stored_files(self)
+        self.model.restore(server, silently=not rotates, files=lost)
 
     # phones -------------------------------------------------------------------------------------------------------
 
@@ -475,6 +479,25 @@ class Play:
             await self._attempt(handset, "pull")
             handset.line.faults, handset.line.then = [], ""
 
+    async def amid(self, phone: int, pages: int, writes: int, rotates: bool, moves: bool) -> None:
+        """A round in which rows change between any two pages, beyond where the round ends; it is cut after some pages."""
+        if (handset := self._handset(phone)) is None:
+            return
+        if rotates:
+            await self.rotate()
+        turns = itertools.count()
+
+        async def others() -> None:
+            checks.check_nothing_disappeared(handset)
+            for turn in itertools.islice(turns, writes):
+                await (self.move(turn, turn % len(PLACES)) if moves else self.edit(turn, 0, turn))
+            self._loosen()
+
+        handset.line.between = others
+        handset.line.faults, handset.line.then = [""] * pages, "lost"
+        await self._attempt(handset, "pull", aside=True)
+        handset.line.faults, handset.line.then, handset.line.between = [], "", None
+
     async def _attempt(self, handset: Handset, what: str, *, aside: bool = False) -> bool:
         """Let a phone sync, push or pull; whether it came through. Whoever has read to the head agrees with the oracle;
         not so if others went on beside it, because an answer may be old when it arrives."""
@@ -550,7 +573,7 @@ class Play:
             self.tally.faults["late copy"] += 1
             await handset.line.deliver(*handset.line.ghosts[which % len(handset.line.ghosts)])
 
-    async def crash(self, phone: int, statements: int) -> None:
+    async def crash(self, phone: int, statements: int, what: int) -> None:
         """The phone is killed before its n-th statement in the local store, or while it waits for an answer."""
         handset = self.handsets[phone % len(self.handsets)]
         self.tally.faults["phone killed"] += 1
@@ -558,18 +581,23 @@ class Play:
             frail = Frail(handset.phone.db, statements)
             handset.phone.db = frail  # type: ignore[assignment]
             with contextlib.suppress(Crash):
-                await self._attempt(handset, "sync")
+                await self._attempt(handset, ("sync", "pull")[what])
             handset.phone.db = frail.db
         await handset.kill()
         self._note_acks(handset)
 
     async def copy(self, phone: int) -> None:
+        """What a cloud keeps of it."""
         if (handset := self._handset(phone)) is not None:
             handset.copy = handset.content()
 
     async def set_back(self, phone: int, keeps: bool) -> None:
         """A phone restored from an old copy of itself, with the copy's incarnation or with a new one."""
-        if (handset := self._handset(phone)) is not None and handset.copy is not None:
+        if (handset := self._handset(phone)) is None:
+            return
+        if handset.copy is None:
+            await self.copy(phone)
+        else:
             self.tally.faults["phone set back"] += 1
             await handset.kill(handset.copy)
             self._renew(handset, keeps)

@@ -124,7 +124,7 @@ async def test_rule_15_a_delta_brings_what_changed_since_and_only_that(world, li
     assert (await li.page()).changes == []
 
 
-async def test_rule_13_a_new_scope_is_back_filled_while_the_others_go_on(world, li):
+async def test_rule_13_scenario_38_a_new_scope_is_back_filled_while_the_others_go_on(world, li):
     await watch(world, "a")
     await li.catch_up()
     for number in range(7):

@@ -56,7 +56,7 @@ async def test_rule_2_a_gap_in_the_numbers_is_refused_with_the_number_expected(t
 
 
 @pytest.mark.parametrize("fault", ["cut", "twice", "half", "portal", "busy", "lost"])
-async def test_rule_4_rule_21_scenario_1_whatever_the_line_does_the_effect_happens_once(town, fault):
+async def test_rule_4_rule_21_scenarios_1_and_41_whatever_the_line_does_the_effect_happens_once(town, fault):
     li = await town.phone()
     target = note(li, "once")
     li.do("note.comment", target, {"text": "once"})
