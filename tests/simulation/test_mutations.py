@@ -8,7 +8,7 @@ import pytest
 
 from sync import feed, pull
 from sync.phone import Phone
-from sync.phone_queue import Queue
+from sync.phone.queue import Queue
 from sync.push import Push
 from sync.transaction import execute, fetch
 from tests.conftest import ON_POSTGRES
