@@ -22,7 +22,8 @@ from sync.wire import KINDS_MAX, DigestResponse, ScopeDigest, row_hash
 ROWS_AT_ONCE = 5_000
 REMEMBERED_MAX = 2_000
 _remembered: OrderedDict[tuple[Any, ...], ScopeDigest] = OrderedDict()
-"""By bureau, epoch, scope, kinds and the number at which the scope last moved."""
+"""By bureau, epoch, floor, scope, kinds and the number at which the scope last moved: a tombstone that is collected takes
+its number along."""
 
 
 async def digest(context: DeviceContext, as_of: int, kind_names: list[str] | None = None) -> DigestResponse:
@@ -61,7 +62,7 @@ def _granted_or_lost_since(grants: Grants, as_of: int) -> set[str]:
 
 
 async def _digest_of(bureau: UUID, head: Head, scope: str, last: int, names: list[str]) -> ScopeDigest:
-    key = (bureau, head.epoch, scope, kinds_number(names), last)
+    key = (bureau, head.epoch, head.floor, scope, kinds_number(names), last)
     if key in _remembered:
         _remembered.move_to_end(key)
         return _remembered[key]

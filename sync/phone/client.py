@@ -12,7 +12,8 @@
         phone.result(operation), phone.rows("quarantine"), phone.rows("conflict")
 
 `store.py` is its memory, `queue.py` the numbers and the journal, `files.py` the uploads, `line.py`
-one request; here is what they are for: push, pull, and what to do when the server says no.
+one request; here is what they are for: push, pull, and what to do when the server says no. It is longer than most because
+that is one story.
 """
 
 import asyncio

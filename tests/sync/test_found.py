@@ -4,10 +4,13 @@ from uuid import UUID
 
 import pytest
 from town import note
-from toy import LI
+from toy import LI, move_note
 
 from sync.devices import revoke_device
+from sync.feed import collect_tombstones
 from sync.phone import Answered
+from sync.pull import read_head
+from sync.transaction import transaction
 
 pytestmark = pytest.mark.anyio
 
@@ -24,3 +27,18 @@ async def test_rule_22_a_revoked_phone_with_work_to_send_drops_what_it_was_shown
         await li.sync()
     assert li.rows("note") == {}
     assert len(li.unsent()) == 1
+
+
+async def test_rule_18_a_digest_is_not_remembered_beyond_a_collection_of_tombstones(town):
+    """What moved last in a scope may be a tombstone; without it the scope seemed to stand where it had stood before."""
+    await town.watch("a", LI)
+    leaves = await town.desk_note("a", "leaves")
+    await town.desk_note("a", "stays")
+    li = await town.phone()
+    await li.pull()
+    assert await li.check() == []
+    async with transaction():
+        await move_note(town.bureau, leaves, "b")
+    await collect_tombstones(town.bureau, (await read_head(town.bureau)).n)
+    await li.pull()
+    assert await li.check() == []
