@@ -57,3 +57,29 @@ def test_files_named_in_docs_exist(page):
     missing = [name for name in named if not (ROOT / name).exists()]
     missing += [link for link in links if not (page.parent / link).exists()]
     assert missing == []
+
+
+NUMBERED = re.compile(r"(rule|scenario)s?((?:_\d+(?:_and(?=_\d))?)+)")
+
+
+def numbered_tests() -> dict[tuple[str, int], set[str]]:
+    """Tests by the rules and scenarios of the protocol their names speak of: `rule_4`, `scenarios_32_and_33`."""
+    found: dict[tuple[str, int], set[str]] = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for name in re.findall(r"def (test_\w+)", path.read_text()):
+            for word, numbers in NUMBERED.findall(name):
+                for number in re.findall(r"\d+", numbers):
+                    found.setdefault((word, int(number)), set()).add(name)
+    return found
+
+
+@pytest.mark.parametrize(("word", "count"), [("rule", 24), ("scenario", 44)])
+def test_every_rule_and_scenario_of_the_protocol_has_a_test_and_reliability_names_it(word, count):
+    tests = numbered_tests()
+    page = text_of("docs/reliability.md")
+    section = page[page.index(f"## The {word}s and their tests") :].split("\n## ")[0]
+    named = {
+        int(number): set(re.findall(r"`(test_\w+)`", line)) for number, line in re.findall(r"\n\| (\d+) (.*)", section)
+    }
+    wrong = [n for n in range(1, count + 1) if not named.get(n) or not named[n] <= tests.get((word, n), set())]
+    assert wrong == []

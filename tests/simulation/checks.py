@@ -69,7 +69,8 @@ def check_cursors(before: Cursor | None, after: Cursor | None) -> None:
 async def check_agreement(play: Play, handset: Handset) -> None:
     """I1 and I4: a phone that has read to the head holds exactly what its person may see, word for word."""
     play.tally.agreements += 1
-    unsent = {play.made[id] for id in handset.phone.unsent()}
+    waiting = handset.phone.db.execute("SELECT target FROM operation WHERE result IS NULL")
+    unsent = {UUID(row["target"]) for row in waiting}
     expected = play.model.visible(handset.person) | await _papers(play, handset.person)
     for kind, wanted in expected.items():
         rows = handset.phone.rows(kind)
