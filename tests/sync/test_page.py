@@ -35,3 +35,12 @@ def test_every_rule_on_the_page_has_a_test_of_its_number():
     tests = [path for folder in ("sync", "server") for path in (ROOT / "tests" / folder).glob("test_*.py")]
     names = " ".join(path.read_text() for path in tests)
     assert [number for number in sorted(rules) if f"rule_{number}_" not in names] == []
+
+
+def test_the_hashes_on_the_page_are_those_of_the_digest():
+    rows = re.findall(r"^(\w+)/([0-9a-f-]{36})/(\d+) +([0-9a-f]{16})$", PAGE, re.MULTILINE)
+    hashes = [wire.row_hash(kind, id, int(v)) for kind, id, v, _ in rows]
+    assert [f"{one:016x}" for one in hashes] == [told for *_, told in rows]
+    (both,) = re.findall(r"^a scope of these two rows +([0-9a-f]{16})$", PAGE, re.MULTILINE)
+    first, second = hashes
+    assert f"{first ^ second:016x}" == both
