@@ -51,7 +51,8 @@ const verbs = {
     try: () => once(() => phone.sync()),
     try_push: () => once(() => phone.push()),
     check: () => insist(() => phone.check()),
-    spoil: ({ key }) => { delete phone.state.rows[key]; phone.save(); return {}; },
+    lose: ({ key }) => { delete phone.state.rows[key]; phone.save(); return {}; },
+    spoil: ({ cursor }) => { phone.state.cursor = cursor; phone.save(); return {}; },
     news,
     state: () => ({ ...phone.state, met }),
 };

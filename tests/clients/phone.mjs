@@ -98,6 +98,8 @@ export class Phone {
         } else if (status === 401 && state.former.length > 0) {
             Object.assign(state, state.former.pop(), { mustOffer: true });
             await this.hello();
+        } else if (code === 'envelope.too_large') {
+            this.limits.push_bytes_max /= 2;
         } else if (code === 'device_revoked') { // rule 22: what it was shown goes, its work stays
             Object.assign(state, { isRevoked: true, rows: {}, redirects: {}, cursor: null, until: null });
         } else {
@@ -197,7 +199,7 @@ export class Phone {
         for (const entry of state.queue) {
             if (putOff.has(entry.operation.id)) continue;
             bytes += Buffer.byteLength(JSON.stringify(entry.operation)) + 30;
-            if (found.length === limits.operations_max || bytes > limits.push_bytes_max) break;
+            if (found.length === limits.operations_max || (found.length > 0 && bytes > limits.push_bytes_max)) break;
             entry.n ??= state.next++;
             found.push(entry);
         }

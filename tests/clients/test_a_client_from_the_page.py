@@ -222,9 +222,10 @@ async def play(house: House, bureau: Bureau, line: Proxy, app: App) -> None:
     assert await bureau.content(second) == photo.read_bytes()
     assert sorted(await records(bureau.desk)) == sorted(written)
 
-    # a row goes missing on the phone, and the digest tells
-    await app.ask("spoil", key=f"enterprise/{firms[6]}")
+    # a row goes missing on the phone, and the digest tells; a cursor is damaged
+    await app.ask("lose", key=f"enterprise/{firms[6]}")
     assert len(await app.ask("check")) > 0
+    await app.ask("spoil", cursor="abc")
     await bureau.agrees(app)
 
     # the server has another history: what is gone goes only when all was read, work that waits stays
