@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation.door import House
-from tests.simulation.machine import FOCUSES, Failure, replay, search
+from tests.simulation.machine import FOCUSES, Failure, fails, search
 from tests.simulation.play import Tally
 
 ROUND = 50
@@ -31,7 +31,7 @@ def main() -> int:
     seed = told.seed
     try:
         if told.replay:
-            replay(house, tally, json.loads(told.replay.read_text())["steps"])
+            failure = fails(house, json.loads(told.replay.read_text())["steps"], tally)
         else:
             while time.monotonic() - started < told.minutes * 60:
                 search(house, tally, histories=ROUND, seed=seed, focus=["", *FOCUSES][seed % (len(FOCUSES) + 1)])

@@ -202,10 +202,10 @@ def shorten(house: House, failure: Failure) -> Failure:
     return failure
 
 
-def fails(house: House, trace: Trace) -> Failure | None:
+def fails(house: House, trace: Trace, tally: Tally | None = None) -> Failure | None:
     """How this history goes wrong, if it does."""
     try:
-        replay(house, Tally(), trace)
+        replay(house, tally or Tally(), trace)
     except Exception:
         return Failure(trace, traceback.format_exc())
     return None

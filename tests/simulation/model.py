@@ -54,8 +54,6 @@ class Model:
         """Operations that were answered, and that a restore of the server took back."""
         self.lost_files: set[UUID] = set()
         """What only the report of missing files speaks of."""
-        self.files: dict[UUID, set[UUID]] = {}
-        """Operation → the files it speaks of."""
 
     # what is done -------------------------------------------------------------------------------------------------
 

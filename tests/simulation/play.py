@@ -373,16 +373,13 @@ class Play:
             handset.phone.attach(target, "photo.jpg", str(name).encode() * 30, id=name)
         args = {"form": self.forms[form], "topics": PLACES[place], "title": title, "files": names}
         shown = {"topics": PLACES[place], "title": title, "body": "", "said": []}
-        self._do(handset, "note.add", target, args, local=("note", shown), files=names)
+        self._do(handset, "note.add", target, args, local=("note", shown))
 
-    def _do(
-        self, handset: Handset, op: str, target: UUID, args: Any, *, files: list[UUID] | None = None, **more: Any
-    ) -> UUID:
+    def _do(self, handset: Handset, op: str, target: UUID, args: Any, **more: Any) -> UUID:
         id = more.pop("id", None) or self._new_id()
         handset.phone.do(op, target, args, id=id, **more)
         self.made.setdefault(id, target)
         self.names.setdefault(id, op)
-        self.model.files[id] = set(files or ())
         self.tally.operations += 1
         return id
 
@@ -394,7 +391,7 @@ class Play:
         names = [self._new_id() for _ in range(files)]
         for name in names:
             handset.phone.attach(target, "photo.jpg", str(name).encode() * 30, id=name)
-        self._do(handset, "note.comment", target, {"text": "said", "files": names}, files=names)
+        self._do(handset, "note.comment", target, {"text": "said", "files": names})
 
     async def patch(self, phone: int, note: int, field: int, value: int) -> None:
         """As a person would: from what the phone shows, and shown at once."""
