@@ -85,7 +85,10 @@ class PostgresEngine(StockPostgresEngine):
 
     def is_outage(self, error: BaseException) -> bool:
         state = getattr(error, "sqlstate", None) or ""
-        is_cut = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
+        # An InternalClientError is what a statement meets on a connection that was told of the shutdown a moment before.
+        is_cut = isinstance(error, asyncpg.InternalClientError) or (
+            isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
+        )
         return is_cut or state.startswith(OUTAGES) or isinstance(error, ConnectionError | TimeoutError)
 
     def transaction(self, *args: Any, **options: Any) -> Any:
