@@ -21,9 +21,9 @@ test: setup ## Every test on SQLite and on PostgreSQL
 	@$(BIN)/python -m tests.databases
 test-long: setup ## The slow tests too
 	@$(BIN)/python -m tests.databases --long
-simulate: setup ## Phones on bad lines against an oracle: make simulate SEED=1 MINUTES=10 [DATABASE=sqlite|postgres]
+simulate: setup ## Phones on bad lines against an oracle: make simulate SEED=1 MINUTES=10 [DATABASE=sqlite|postgres] [PROCESSES=3]
 	@QIFANG_DATABASE= $(BIN)/python -m tests.simulation --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) \
-		--database $(or $(DATABASE),sqlite) $(if $(JSON),--json)
+		--database $(or $(DATABASE),sqlite) $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(JSON),--json)
 check: setup ## Format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

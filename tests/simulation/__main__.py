@@ -1,7 +1,9 @@
-"""`python -m tests.simulation [--seed N] [--minutes M] [--database sqlite|postgres] [--json]`: histories until the time is
-over, or until one breaks an invariant. Then it prints the seed and the shortest history that does, and exits with 1."""
+"""`python -m tests.simulation [--seed N] [--minutes M] [--database sqlite|postgres] [--processes N] [--json]`:
+histories until the time is over, or until one breaks an invariant. Then it prints the seed and the shortest history that
+does, and exits with 1."""
 
 import argparse
+import contextlib
 import json
 import logging
 import sys
@@ -9,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.simulation.door import House
+from tests.simulation.door import DOORS, House
 from tests.simulation.machine import FOCUSES, Failure, fails, search
 from tests.simulation.play import Tally
 
@@ -22,14 +24,24 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=1)
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument(
+        "--processes", type=int, help="doors that are processes of their own; PostgreSQL has 3 if not told"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
     parser.add_argument("--replay", type=Path, help="a file with one history: play it again instead")
     told = parser.parse_args()
+    if told.processes is None:
+        told.processes = DOORS if told.database == "postgres" else 0
+    if told.processes and told.database == "sqlite":
+        parser.error("on SQLite the server is one process: leave --processes out")
     logging.disable(logging.CRITICAL)  # handlers break on purpose
     house, tally, started = House(told.database), Tally(), time.monotonic()
     failure: Failure | None = None
     seed = told.seed
+    doors = contextlib.ExitStack()
     try:
+        if told.processes:
+            doors.enter_context(house.with_processes(told.processes))
         if told.replay:
             failure = fails(house, json.loads(told.replay.read_text())["steps"], tally)
         else:
@@ -40,6 +52,7 @@ def main() -> int:
     except Failure as found:
         failure = found
     finally:
+        doors.close()
         house.close()
     report = figures(told, tally, time.monotonic() - started, seed, failure)
     print(json.dumps(report) if told.json else table(report), flush=True)
@@ -49,6 +62,7 @@ def main() -> int:
 def figures(told: Any, tally: Tally, seconds: float, seed: int, failure: Failure | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "database": told.database,
+        "processes": told.processes,
         "first_seed": told.seed,
         "last_seed": seed,
         "seconds": round(seconds),

@@ -1,11 +1,12 @@
 """The server's side: one or several processes with one database, a door to each, and one virtual clock."""
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import shutil
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ import asyncpg
 import msgspec
 
 from sync import configuration, devices
+from sync import digest as digests
 from sync.database.engine import make_engine
 from sync.digest import digest
 from sync.packed import json_of, packed_of
@@ -25,6 +27,7 @@ from sync.refusal import Refusal
 from sync.tables import NAMES
 from sync.transaction import execute, fetch, use_engine
 from sync.wire import EnrolRequest, PullRequest
+from tests.simulation.processes import Answer, Ask, Forget, Process, started
 from tests.simulation.world import TABLES, Registry, make_world, tus
 
 SECRET = b"a secret of the simulation only"
@@ -33,7 +36,6 @@ DOORS = 3
 """As many as the product may have processes on PostgreSQL; SQLite has one."""
 T = TypeVar("T")
 Headers = dict[str, str]
-Answer = tuple[int, Headers, bytes]
 JSON = {"Content-Type": "application/json"}
 PACKED = {"Content-Type": "application/msgpack"}
 
@@ -129,6 +131,8 @@ class House:
         self.postgres = postgres or os.environ.get("QIFANG_TEST_POSTGRES") or "postgres://root@127.0.0.1:5432/postgres"
         self.name = f"qifang_simulation_{os.getpid()}"
         self.bureaus = 0
+        self.processes: list[Process] = []
+        """Those that answer in place of this one."""
         self.url = f"sqlite:///{self.folder / 'simulation.db'}"
         self.registry = Registry()
         self.configured = configuration._secret, configuration._now
@@ -151,6 +155,24 @@ class House:
         configuration.configure(secret=SECRET, now=lambda: CLOCK.now)
         self.registry.take()
         CLOCK.now = BEGINNING
+
+    @contextlib.contextmanager
+    def with_processes(self, count: int = DOORS, breaking: str = "") -> Iterator["House"]:
+        """Let this house's doors be processes of their own until the block ends; the desk stays here."""
+        if not self.is_postgres:
+            raise ValueError("on SQLite the server is one process")
+        before = self.processes
+        with started(self.url, Path(tempfile.mkdtemp(dir=self.folder)), count, breaking) as self.processes:
+            try:
+                yield self
+            finally:
+                self.processes = before
+
+    async def start_again(self) -> None:
+        """What the processes remember is gone, as when a server is set back."""
+        digests._remembered.clear()
+        for process in self.processes:
+            await process.ask(Forget())
 
     async def _maintain(self, statement: str) -> None:
         connection = await asyncpg.connect(self.postgres)
@@ -187,6 +209,9 @@ class House:
     async def door(self, number: int, method: str, address: str, headers: Headers, body: bytes) -> Answer:
         """Ask one of the processes."""
         told = {name.lower(): value for name, value in headers.items()}
+        if self.processes:
+            asked = Ask(CLOCK.now, method, address, told, body)
+            return await self.processes[number % len(self.processes)].ask(asked)
         token = chosen.set(number % self.doors + 1 if self.is_postgres else 0)
         try:
             return await answer(method, address, told, body)

@@ -12,7 +12,6 @@ from uuid import UUID
 
 import msgspec
 
-from sync import digest
 from sync.conflicts import Resolution, resolve_conflict
 from sync.cursor import decode_cursor
 from sync.decisions import accept, release_overdue, return_to_author
@@ -323,7 +322,7 @@ class Play:
             await self.back_up()
             return
         rows, server = self.backups[which % len(self.backups)]
-        digest._remembered.clear()  # a server that is set back is started again
+        await self.house.start_again()
         stored = await checks.stored_files(self)
         await restore_copy(self.bureau, rows)
         if rotates:
