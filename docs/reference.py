@@ -59,7 +59,8 @@ def walk(group: click.Group, prefix: str) -> list[tuple[str, click.Command]]:
 
 
 def _help(path: str, command: click.Command) -> str:
-    context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100)
+    names = ["-h", "--help"]  # as under `qifang`; a command shows those it was asked for first
+    context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100, help_option_names=names)
     text = command.get_help(context)
     return "\n".join(line.rstrip() for line in text.splitlines())
 

@@ -77,12 +77,13 @@ async def _table_names() -> list[str]:
 @pytest.fixture
 async def product(schema: None) -> AsyncIterator[None]:
     """An empty product: migrated, wired, no bureau yet."""
-    from server import wiring
+    from server import phones, wiring
     from sync.transaction import engine, execute, transaction
 
     wiring.connect()
     await engine().start()
     yield
+    await phones.hub.close()  # its reader must not outlive this test's event loop
     async with transaction():
         for name in await _table_names():
             await execute(f"DELETE FROM {name}")
