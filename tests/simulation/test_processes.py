@@ -14,7 +14,7 @@ from tests.simulation.test_mutations import noticed
 from tests.simulation.test_simulation import TRACES, explore
 
 pytestmark = pytest.mark.skipif(not ON_POSTGRES, reason="on SQLite the server is one process")
-NEW = 4
+NEW = 2
 
 
 @pytest.fixture(scope="module")
