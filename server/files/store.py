@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from datetime import datetime
 from functools import cache
@@ -47,7 +48,7 @@ def key_of(sha256: str, kind: str = "") -> str:
     return f"{kind}/{path}" if kind else path
 
 
-class Store:
+class Store(ABC):
     """What a folder and a bucket have in common. A `key` comes from `key_of`."""
 
     read_bytes = 256 * 1024
@@ -56,9 +57,9 @@ class Store:
     def __init__(self, objects: Any) -> None:
         self.objects = objects
 
+    @abstractmethod
     async def keep(self, source: Path, key: str) -> None:
         """Returns when the bytes are safe. The content that is there already stays, and counts as new for `contents`."""
-        raise NotImplementedError
 
     async def read(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` up to, not including, `end`, in pieces; memory stays flat. Raises `FileNotFoundError`."""
