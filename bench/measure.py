@@ -41,6 +41,8 @@ class Place(Struct):
             "QIFANG_DATABASE": self.database,
             "QIFANG_PASSWORD_MEMORY_MIB": "8",
             "QIFANG_LOG_LEVEL": "warning",
+            "QIFANG_PUSHES_PER_MINUTE": "1000000",
+            "QIFANG_PULLS_PER_MINUTE": "1000000",
             "PICCOLO_CONF": "piccolo_conf",
         }
 

@@ -27,6 +27,7 @@ from server import door, phones, routes, wiring
 from server.ahead import ReadAhead
 from server.auth import Authentication
 from server.migrate import pending_migrations
+from server.origins import OwnPagesOnly, cors_of
 from server.schedule import running_jobs
 from server.settings import settings
 from sync.refusal import Refusal
@@ -134,6 +135,7 @@ def create_app() -> Litestar:
             Exception: door.on_bug,
         },
         plugins=[phones.ChangeSchema()],
+        cors_config=cors_of(settings.origins_allowed),
         lifespan=[lifespan],
         logging_config=None,
         request_max_body_size=settings.body_bytes_max,
@@ -147,4 +149,4 @@ def create_app() -> Litestar:
     )
 
 
-app = door.Envelope(ReadAhead(create_app()))  # type: ignore[arg-type]
+app = door.Envelope(ReadAhead(OwnPagesOnly(create_app())))  # type: ignore[arg-type]

@@ -115,6 +115,28 @@ def must_be_served(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteH
     )
 
 
+@cache
+def pushes() -> Allowance:
+    return Allowance(settings.pushes_per_minute)
+
+
+@cache
+def pulls() -> Allowance:
+    return Allowance(settings.pulls_per_minute)
+
+
+LATER_SECONDS = 15
+"""Those who asked too often in the same minute come back spread over so many seconds."""
+
+
+def paced(allowance: Allowance, device: DeviceContext) -> DeviceContext:
+    """Raises `rate_limited` (429) for a device that asks more often than any phone needs to: an app that goes round in circles
+    must not take the others' turns."""
+    if wait := allowance.take(str(device.device), now()):
+        raise refusal("rate_limited", retry_after=wait + random.randint(0, LATER_SECONDS))  # noqa: S311 - spreads them
+    return device
+
+
 turns = Turns(settings.syncs_at_once_max, settings.syncs_waiting_max, settings.syncs_retry_seconds)
 """Whose turn it is in this process."""
 
@@ -139,20 +161,22 @@ async def post_enrol(request: Request[Any, Any, Any], data: JSONBody[EnrolReques
 
 @post("/push", status_code=200)
 async def post_push(request: PhoneRequest, data: JSONBody[PushRequest]) -> PushResponse:
+    device = paced(pushes(), phone_of(request, salvage=True))
     async with turns.push():
-        return answered(request, await push(phone_of(request, salvage=True), data))
+        return answered(request, await push(device, data))
 
 
 @post("/pull", status_code=200)
 async def post_pull(request: PhoneRequest, data: JSONBody[PullRequest]) -> PullResponse:
+    device = paced(pulls(), phone_of(request))
     async with turns.pull():
-        return answered(request, await pull(phone_of(request), data))
+        return answered(request, await pull(device, data))
 
 
 @get("/hello")
 async def get_hello(request: PhoneRequest) -> HelloResponse:
     about = await hello(
-        phone_of(request),
+        paced(pulls(), phone_of(request)),
         client_min=settings.client_version_min,
         retires_on=settings.protocol_1_retires_on,
         file_bytes_max=settings.file_bytes_max,
@@ -165,8 +189,9 @@ async def get_digest(
     request: PhoneRequest, as_of: FromQuery[int], kinds: FromQuery[str | None] = None
 ) -> DigestResponse:
     """What the phone should hold at `as_of`, to be compared with what it does; `kinds` are separated by commas."""
+    device = paced(pulls(), phone_of(request))
     async with turns.pull():
-        return answered(request, await digest(phone_of(request), as_of, kinds.split(",") if kinds else None))
+        return answered(request, await digest(device, as_of, kinds.split(",") if kinds else None))
 
 
 hub = Hub(

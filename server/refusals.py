@@ -126,6 +126,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "错误的登记码过多,请 {retry_after} 秒后再试",
         "Too many wrong enrolment codes; try again in {retry_after} seconds",
     ),
+    "rate_limited": (
+        429,
+        "同步过于频繁,请 {retry_after} 秒后再试",
+        "This device asks too often; try again in {retry_after} seconds",
+    ),
     "server.busy": (
         503,
         "同步的手机较多,请 {retry_after} 秒后再试",

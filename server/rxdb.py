@@ -13,7 +13,7 @@ from litestar.response import ServerSentEventMessage, Stream
 from msgspec import Raw
 
 from server.door import read_with
-from server.phones import RECONNECT_MS, STREAM_HEADERS, PhoneRequest, hub, phone_of, turns
+from server.phones import RECONNECT_MS, STREAM_HEADERS, PhoneRequest, hub, paced, phone_of, pulls, pushes, turns
 from server.refusals import refusal
 from server.settings import settings
 from sync.devices import DeviceContext, running_devices
@@ -39,14 +39,15 @@ def known(kind: str) -> str:
 
 @post("/{kind:str}/pull", status_code=200)
 async def post_pull(request: PhoneRequest, kind: FromPath[str], data: JSONBody[RxPullRequest]) -> RxPullResponse:
+    device = paced(pulls(), phone_of(request))
     async with turns.pull():
-        return await rx_pull(phone_of(request), known(kind), data)
+        return await rx_pull(device, known(kind), data)
 
 
 @post("/{kind:str}/push", status_code=200)
 async def post_push(request: PhoneRequest, kind: FromPath[str], data: JSONBody[list[RxRow]]) -> list[Raw]:
     """The documents of which the server has another state. Raises `rx.read_only` where nothing is edited field by field."""
-    device = phone_of(request, salvage=True)
+    device = paced(pushes(), phone_of(request, salvage=True))
     if patch_operation(known(kind)) is None:
         raise refusal("rx.read_only", kind=kind, operations=", ".join(operations_on(kind)) or "-")
     async with turns.push():

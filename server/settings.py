@@ -123,6 +123,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Pushes that may wait for a place, and half as many pulls; more are asked to come again."""
     syncs_retry_seconds: int = 30
     """After about how long a phone that finds no place is asked to come again."""
+    pushes_per_minute: int = 1200
+    """Pushes one device may send in a minute, in each process; no phone needs so many."""
+    pulls_per_minute: int = 600
+    """Pages, digests and hellos one device may ask for in a minute, in each process."""
+    origins: Annotated[str, Meta(pattern=r"^(https?://[^\s,/*]+(, ?https?://[^\s,/*]+)*)?$")] = ""
+    """Whose web apps may call the doors of phones and RxDB from a browser: `https://app.example, https://other.example`.
+    Empty: nobody else's."""
     client_version_min: str = ""
     """The oldest version of the phone app that should go on; older ones are told to update. Empty: any."""
     protocol_1_retires_on: date | None = None
@@ -143,6 +150,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def timezone(self) -> ZoneInfo:
         return ZoneInfo(self.zone)
+
+    @property
+    def origins_allowed(self) -> list[str]:
+        return [origin.strip() for origin in self.origins.split(",") if origin]
 
     @property
     def address(self) -> str:

@@ -19,6 +19,7 @@ from server.records.submission import (
     KIND,
     VERSION,
     Attachment,
+    Elapsed,
     Incoming,
     Moment,
     Submission,
@@ -49,6 +50,9 @@ class Amendment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: str
     answers: Raw
     filled_at: Moment
+    started_at: Moment | None = None
+    elapsed_seconds: Elapsed | None = None
+    """As for `record.submit`, of the amending alone."""
     attachments: Annotated[list[Attachment], Meta(max_length=ATTACHMENTS_MAX)] = []
     note: Annotated[str, Meta(max_length=500)] = ""
     """Why."""
@@ -127,8 +131,8 @@ async def _store_amendment(
 ) -> None:
     row = (
         operation, context.bureau, record.id, record.versions + 1, judgement.published.id, context.person, context.device,
-        context.received_at, None, args.filled_at, collected_at(context, args.filled_at), body_cell(judgement.body),
-        as_text(judgement.flaws), as_text(args.attachments), args.note, None,
+        context.received_at, args.started_at, args.filled_at, collected_at(context, args.filled_at), body_cell(judgement.body),
+        as_text(judgement.flaws), as_text(args.attachments), args.note, args.elapsed_seconds,
     )  # fmt: skip
     errors, verifies, advises = judgement.counts
     await insert("record_version", VERSION, [row])

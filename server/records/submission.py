@@ -33,6 +33,7 @@ KIND = "record"
 ATTACHMENTS_MAX = 100
 ELAPSED_SECONDS_MAX = 30 * 86_400
 Moment = Annotated[datetime, Meta(tz=True)]
+Elapsed = Annotated[int, Meta(ge=0, le=ELAPSED_SECONDS_MAX)]
 
 
 class Attachment(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -54,7 +55,7 @@ class Submission(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     filled_at: Moment
     """When the record was finished, by the device's clock."""
     started_at: Moment | None = None
-    elapsed_seconds: Annotated[int, Meta(ge=0, le=ELAPSED_SECONDS_MAX)] | None = None
+    elapsed_seconds: Elapsed | None = None
     """From `started_at` to `filled_at` by a clock that nobody can set (a monotonic one), if the device has one."""
     enterprise: UUID | None = None
     origin: Literal["visit", "symposium", "campaign", "callback", "link", "desk"] = "visit"

@@ -43,7 +43,7 @@ class Phone(Queue):
     """One installation for one person, with its store in one SQLite file.
 
     `client` carries the requests (its base address is the server's). `clock` is the device's own, right or wrong. With
-    `packs` large pushes are sent compressed.
+    `packs` large pushes are sent compressed, with `msgpack` the phone speaks MessagePack instead of JSON.
     """
 
     def __init__(
@@ -56,13 +56,14 @@ class Phone(Queue):
         limit: int = 1000,
         kinds: list[str] | None = None,
         packs: bool = False,
+        msgpack: bool = False,
     ) -> None:
         super().__init__(store, clock)
         self.client = client
         self.limit = limit
         self.kinds = kinds
         self.is_work_ready = False
-        self.caller = Caller(client, lambda: self.meta("token"), sleep, packs)
+        self.caller = Caller(client, lambda: self.meta("token"), sleep, packs, msgpack)
 
     @property
     def device(self) -> str:
@@ -84,8 +85,7 @@ class Phone(Queue):
 
     async def hello(self) -> HelloResponse:
         """Limits, epoch, head and how many of this device's operations the server has."""
-        answer = await self.caller.request("GET", "/sync/v1/hello", headers={}, json=True)
-        return msgspec.json.decode(answer.content, type=HelloResponse)
+        return msgspec.json.decode(await self.caller.look("/sync/v1/hello"), type=HelloResponse)
 
     async def sync(self) -> None:
         """Send everything, then receive everything: work is worth more than news. When receiving shows that the server has
@@ -223,12 +223,12 @@ class Phone(Queue):
         if self.kinds:
             address += f"&kinds={','.join(self.kinds)}"
         try:
-            answer = await self.caller.request("GET", address, headers={}, json=True)
+            answer = await self.caller.look(address)
         except Answered as no:
             self._heed(no)
             await self.pull()
             return []
-        told = msgspec.json.decode(answer.content, type=DigestResponse)
+        told = msgspec.json.decode(answer, type=DigestResponse)
         theirs = {scope: (one.count, int(one.xor, 16)) for scope, one in told.scopes.items()}
         ours = self.digest()
         differing = sorted(s for s in {*ours, *theirs} - set(told.moved) if ours.get(s) != theirs.get(s))

@@ -10,10 +10,13 @@ import httpx
 import msgspec
 import zstandard
 
+from sync.packed import json_of, packed_of
+
 TRIES_MAX = 5
 PAUSE_SECONDS_MAX = 300
 LISTENING = httpx.Timeout(10, read=90)
 """A stream of events says at least every 25 seconds that it lives."""
+PACKED = "application/msgpack"
 PACK_BYTES_MIN = 1024
 """Smaller requests fit one packet anyway."""
 
@@ -37,7 +40,7 @@ class Answered(Exception):
 
 class Caller:
     """Carries requests over `client` (its base address is the server's) in the name of the token of the moment. With
-    `packs` large bodies are sent compressed."""
+    `packs` large bodies are sent compressed, with `msgpack` everything is said in MessagePack: it is JSON again on this side."""
 
     def __init__(
         self,
@@ -45,23 +48,33 @@ class Caller:
         token: Callable[[], str],
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
         packs: bool = False,
+        msgpack: bool = False,
     ) -> None:
         self.client = client
         self.token = token
         self.sleep = sleep
         self.packs = packs
+        self.accepted = {"Accept": PACKED} if msgpack else {}
 
     async def ask(self, address: str, request: Any) -> bytes:
         """POST JSON, get JSON. A callable makes the request anew for every try: a clock in it must not be old."""
 
         def written() -> tuple[bytes, dict[str, str]]:
             content = msgspec.json.encode(request() if callable(request) else request)
+            headers = {"Content-Type": "application/json"}
+            packed = packed_of(msgspec.Raw(content)) if self.accepted else None
+            if packed is not None:
+                content, headers = packed, {"Content-Type": PACKED}
             if self.packs and len(content) >= PACK_BYTES_MIN:
-                return zstandard.compress(content, 1), {"Content-Encoding": "zstd"}
-            return content, {}
+                return zstandard.compress(content, 1), headers | {"Content-Encoding": "zstd"}
+            return content, headers
 
-        headers = {"Content-Type": "application/json"}
-        return (await self.request("POST", address, headers=headers, content=written, json=True)).content
+        answer = await self.request("POST", address, headers=self.accepted, content=written, json=True)
+        return _json_in(answer)
+
+    async def look(self, address: str) -> bytes:
+        """GET JSON."""
+        return _json_in(await self.request("GET", address, headers=self.accepted, json=True))
 
     async def request(
         self,
@@ -131,13 +144,21 @@ def _is_ours(answer: httpx.Response, request_id: str, *, json: bool) -> bool:
         return False
     if not json:
         return True
-    if answer.headers.get("Content-Type", "").split(";")[0] not in ("application/json", "application/problem+json"):
+    if _type_of(answer) not in ("application/json", "application/problem+json", PACKED):
         return False
     try:
-        msgspec.json.decode(answer.content, type=msgspec.Raw)
-    except msgspec.DecodeError:
+        msgspec.json.decode(_json_in(answer), type=msgspec.Raw)
+    except (ValueError, msgspec.DecodeError):
         return False
     return True
+
+
+def _type_of(answer: httpx.Response) -> str:
+    return str(answer.headers.get("Content-Type", "")).split(";")[0]
+
+
+def _json_in(answer: httpx.Response) -> bytes:
+    return json_of(answer.content) if _type_of(answer) == PACKED else answer.content
 
 
 def _pause(answer: httpx.Response) -> float:

@@ -84,10 +84,11 @@ async def found(code: str, name: str, region: str) -> Cast:
 
 
 async def go_home(cast: Cast) -> None:
-    from server.phones import wrong_codes
+    from server.phones import pulls, pushes, wrong_codes
     from server.sessions.handlers import wrong_passwords
 
-    wrong_codes.cache_clear()
+    for counted in (pulls, pushes, wrong_codes):
+        counted.cache_clear()
     wrong_passwords.cache_clear()
     for member in cast.members.values():
         await member.client.aclose()

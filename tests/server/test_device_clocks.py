@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -91,6 +92,23 @@ async def test_rule_10_scenario_28_a_visits_length_is_told_by_a_clock_that_nobod
     assert version["duration"] == {"seconds": 2_700, "by": "clock", "is_suspect": False}
     _, version = await record_of(donghu, device)
     assert version["duration"] == {"seconds": None, "by": "", "is_suspect": False}
+
+
+async def test_rule_10_scenario_28_an_amendment_tells_its_own_length(donghu, pulse):
+    device = await wrong_phone(donghu, timedelta())
+    line, _ = await record_of(donghu, device, elapsed_seconds=2_700)
+    now = device.clock()
+    jumped = {"started_at": (now + timedelta(hours=2)).isoformat(), "elapsed_seconds": 90}
+    told = {**ANSWERS, "filled_at": now.isoformat(), **jumped}
+    device.do("record.amend", UUID(line["id"]), told)
+    device.do("record.amend", UUID(line["id"]), {**told, "elapsed_seconds": -1})
+    assert [one.status for one in await device.push()] == ["applied", "rejected"]
+    shown = (await donghu.sun.client.get(f"/v1/records/{line['id']}")).json()
+    by_number = {version["n"]: version["duration"] for version in shown["versions"]}
+    assert by_number == {
+        1: {"seconds": 2_700, "by": "monotonic", "is_suspect": False},
+        2: {"seconds": 90, "by": "monotonic", "is_suspect": True},
+    }
 
 
 async def test_rule_10_scenario_28_a_length_that_cannot_be_is_kept_in_quarantine(donghu, pulse):

@@ -238,3 +238,46 @@ async def test_rule_23_scenario_31_after_the_time_of_grace_a_push_is_refused_too
     assert (no.value.status, no.value.code, len(device.unsent())) == (426, "protocol.retired", 1)
     with after(29):
         assert [one.status for one in await device.push()] == ["applied"]
+
+
+@pytest.mark.parametrize("packs", [False, True], ids=["plain", "zstd"])
+async def test_rule_20_the_reference_phone_may_speak_messagepack_from_end_to_end(donghu, packs):
+    """It enrols, reads, writes, is refused and compares its digest, and holds what a phone that speaks JSON holds."""
+    import httpx
+
+    from server.app import app
+    from sync.phone import Answered, Phone
+
+    types: list[tuple[str, str]] = []
+
+    async def noted(answer: httpx.Response) -> None:
+        types.append((answer.request.headers.get("content-type", ""), answer.headers["content-type"]))
+
+    async def codes() -> str:
+        offered = await donghu.chen.client.post("/v1/enrolments", json={"login": "zhou"})
+        return offered.json()["code"]
+
+    firm, *_ = await enterprises(donghu, 4)
+    line = httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://qifang.test", event_hooks={"response": [noted]}
+    )
+    packed, plain = Phone(":memory:", line, msgpack=True, packs=packs), await phone(donghu, donghu.zhou)
+    await packed.enrol(await codes())
+    await packed.sync()
+    base, was = packed.version("enterprise", firm), {"staff": "40"}
+    edit = packed.do("enterprise.patch", firm, {"set": {"staff": "41"}}, base=base, was=was)
+    strange = packed.do("enterprise.dance", firm, {"half": 0.5, "many": 2**60, "none": None, "text": "搬迁½" * 400})
+    await packed.sync()
+    results = (packed.result(edit), packed.result(strange))
+    assert [one.status for one in results if one] == ["applied", "rejected"]
+    assert (await packed.hello()).have_n == 2
+    assert await packed.check() == []
+    assert set(types) == {("", "application/msgpack"), ("application/msgpack", "application/msgpack")}
+    await plain.sync()
+    sql = "SELECT kind, id, v, body FROM row ORDER BY kind, id"
+    assert [tuple(row) for row in packed.db.execute(sql)] == [tuple(row) for row in plain.db.execute(sql)]
+    await donghu.chen.client.post(f"/v1/devices/{packed.device}/revocation")
+    with pytest.raises(Answered) as refused:
+        await packed.pull()
+    assert refused.value.code == "device_revoked"
+    await line.aclose()
