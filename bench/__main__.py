@@ -1,6 +1,6 @@
 """`python -m bench NAME [--database sqlite|postgres]`: our figures beside a bare baseline of the same run.
 
-NAME is push, visit, pull, evaluate, import, bootstrap, fanout, history or poke. Prints tables for people and, as its last line,
+NAME is push, visit, pull, evaluate, import, bootstrap, fanout, history, poke or similar. Prints tables for people and, as its last line,
 one JSON object with name, value, unit and ratio (ours ÷ baseline).
 """
 
@@ -25,6 +25,7 @@ NAMES = {
     "fanout": "bench.fanout",
     "history": "bench.history",
     "poke": "bench.poke",
+    "similar": "bench.similar",
 }
 
 
