@@ -194,10 +194,14 @@ class Index(Generic[K]):
         fellows = self._issues[issue]
         judged = fellows
         if len(fellows) > MEMBERS_JUDGED:
-            judged = nlargest(MEMBERS_JUDGED, fellows, key=lambda slot: touched.get(slot, 0.0) * self._at(slot).scale)
+            judged = nlargest(MEMBERS_JUDGED, fellows, key=lambda slot: self._rough(slot, touched))
         scores = sorted(((judge(self._at(slot)), slot) for slot in judged), reverse=True)
         best, nearest = scores[0]
         return (best * ALONE if len(fellows) == 1 else (best + scores[1][0]) / 2), nearest
+
+    def _rough(self, slot: int, touched: dict[int, float]) -> tuple[float, str]:
+        member = self._at(slot)
+        return touched.get(slot, 0.0) * member.scale, str(member.report)
 
     def _found(self, text: str, score: float, member: _Member[K]) -> Found[K]:
         spans = shared_spans(text, member.text)
