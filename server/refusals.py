@@ -470,6 +470,31 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     ),
     "issue.merge_self": (422, "不能把事项并入它自己", "An issue cannot be merged into itself"),
     "issue.merge_closed": (409, "事项 {number} 已不在办理中", "Issue {number} is no longer open"),
+    "issue.split_all": (
+        422,
+        "不能拆出事项 {number} 的全部诉求,至少留下一条",
+        "Not every report of {number} can leave it; keep at least one",
+    ),
+    "issue.split_merged": (
+        409,
+        "该诉求随 {number} 并入,请撤销 {number} 的并案",
+        "This report came with {number}; undo that merge instead",
+    ),
+    "link.rejected": (
+        409,
+        "该诉求已被判定与事项 {number} 不是同一件事,请找分办员",
+        "This report was judged not to belong to {number}; ask a dispatcher",
+    ),
+    "link.not_suggested": (
+        409,
+        "该诉求没有待确认地关联到事项 {number}",
+        "No link of this report to {number} waits to be judged",
+    ),
+    "link.last": (
+        409,
+        "该诉求只在事项 {number} 中,撤销关联后将无人答复;请改用拆分或并案",
+        "This report is in no issue but {number} and would be answered by nobody; split or merge instead",
+    ),
     "issue.not_merged": (409, "该事项没有并案", "This issue is not merged"),
     "issue.filter": (422, "筛选条件 {field} 无效:{value}", "The filter {field} does not fit: {value}"),
     # callbacks

@@ -17,7 +17,7 @@ from server.issues.steps.joining import find_issue
 from server.issues.steps.letters import Letter, store_letters
 from server.issues.steps.opening import KIND
 from server.issues.steps.step import Occurred, Step, co_units, impossible
-from server.issues.tables import Issue, IssueEvent, IssueLink
+from server.issues.tables import CONFIRMED, Issue, IssueEvent, IssueLink
 from server.moment import now
 from server.people.actor import Actor
 from server.refusals import refusal
@@ -121,7 +121,7 @@ async def _finish(step: Step, occurred: Occurred | None) -> None:
     await event.save()
     if move.target != issue.state:
         issue.state = move.target
-        issue.state_since = step.at
+        issue.state_since = step.since or step.at
         issue.closed_at = None if STATES[move.target].is_open else (issue.closed_at or step.at)
         if move.target != "MERGED" and find_move("decide_extension", move.target, "granted") is None:
             issue.ext_requested = False  # nobody can decide it any more; a merge can be undone
@@ -202,5 +202,7 @@ async def may_see_issue_of(actor: Actor, record: UUID) -> bool:
     if not actor.may("issue.read"):
         return False
     reports = Report.select(Report.id).where((Report.bureau == actor.bureau) & (Report.record == record))
-    links = IssueLink.select(IssueLink.issue).where(IssueLink.report.is_in(reports), IssueLink.undone_at.is_null())
+    links = IssueLink.select(IssueLink.issue).where(
+        IssueLink.report.is_in(reports), IssueLink.undone_at.is_null(), IssueLink.state == CONFIRMED
+    )
     return await Issue.visible_to(actor).where(Issue.id.is_in(links)).first() is not None

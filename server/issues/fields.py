@@ -173,3 +173,20 @@ class UnlinkReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Withdraw(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     words: Words
     """The enterprise's own words."""
+
+
+class JudgeLink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    report: UUID
+    words: Longer = ""
+
+
+class RejectLink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    report: UUID
+    reason: Words
+
+
+class Split(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reports: Annotated[list[UUID], Meta(min_length=1, max_length=100)]
+    title: Annotated[str, Meta(max_length=200)] = ""
+    """Of the new issue; else that of its first report."""
+    reason: Words

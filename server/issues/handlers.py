@@ -12,6 +12,7 @@ from msgspec import Struct
 from server.door import once
 from server.issues.actions import change_calendar, move_issue, replace_letters
 from server.issues.drafts.handlers import HANDLERS as DRAFTS
+from server.issues.joining.bulk import Merged, MergeMany, merge_issues
 from server.issues.queue.detail import IssueOut, show_issue
 from server.issues.queue.listing import Queue, Wanted, list_queue
 from server.issues.states import VERBS, Verb
@@ -54,6 +55,11 @@ async def get_issue(request: Request[Any, Any, Any], issue: FromPath[str]) -> Is
     return await show_issue(request.user, issue)
 
 
+@post("/issues/{issue:str}/merges", summary="批量并案 merge several into this one")
+async def post_merges(request: Request[Any, Any, Any], issue: FromPath[str], data: JSONBody[MergeMany]) -> list[Merged]:
+    return await once(request, request.user, lambda: merge_issues(request.user, issue, data))  # type: ignore[return-value]
+
+
 @get("/letters")
 async def get_letters(request: Request[Any, Any, Any]) -> list[Letter]:
     return await letters_of(request.user.bureau)
@@ -92,7 +98,7 @@ def route_for(verb: Verb) -> Any:
 router = Router(
     "/v1",
     route_handlers=[
-        list_issues, get_issue, get_letters, put_letters, get_calendar, put_calendar, *DRAFTS,
+        list_issues, get_issue, post_merges, get_letters, put_letters, get_calendar, put_calendar, *DRAFTS,
         *(route_for(verb) for verb in VERBS.values() if verb.route and verb.name not in ELSEWHERE),
     ],
     tags=["issues"],

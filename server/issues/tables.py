@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from piccolo.columns import UUID, BigInt, Boolean, Integer, Text, Timestamptz
+from piccolo.columns import UUID, BigInt, Boolean, DoublePrecision, Integer, Text, Timestamptz
 from piccolo.columns.combination import WhereRaw
 from piccolo.table import Table
 
@@ -15,6 +15,13 @@ from server.people.roles import BUREAU_WIDE, HANDLER, REVIEWER, ROLES
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """`next_due` of an issue whose clocks all stand still or have ended: last in every queue, so that no page needs NULLs."""
+
+
+INTAKE, HAND, MERGE, SPLIT = "intake", "hand", "merge", "split"
+METHODS = (INTAKE, "same_enterprise_repeat", HAND, MERGE, SPLIT, "proposal")
+"""How a report came to an issue: it opened it, the same enterprise said it again, somebody linked it, it came with a merge or a
+split, an algorithm proposed it."""
+SUGGESTED, CONFIRMED, REJECTED = "suggested", "confirmed", "rejected"
 
 
 class Issue(Table, tablename="issue"):
@@ -97,10 +104,11 @@ READ = "issue.read"
 _MINE = (
     "issue.id IN (SELECT issue_link.issue FROM issue_link"
     " WHERE issue_link.bureau = {} AND issue_link.person = {} AND issue_link.undone_at IS NULL"
+    " AND issue_link.state = 'confirmed'"
     " UNION SELECT issue_link.issue FROM enterprise_assignment JOIN issue_link"
     " ON issue_link.bureau = enterprise_assignment.bureau AND issue_link.enterprise = enterprise_assignment.enterprise"
     " WHERE enterprise_assignment.bureau = {} AND enterprise_assignment.person = {}"
-    " AND enterprise_assignment.until IS NULL AND issue_link.undone_at IS NULL)"
+    " AND enterprise_assignment.until IS NULL AND issue_link.undone_at IS NULL AND issue_link.state = 'confirmed')"
 )
 _HELPED = (
     "issue.id IN (SELECT issue_unit.issue FROM issue_unit"
@@ -125,8 +133,8 @@ class IssueUnit(Table, tablename="issue_unit"):
 
 
 class IssueLink(Table, tablename="issue_link"):
-    """A report an issue answers. Without `confirmed_by` it is only somebody's suggestion. After a merge `via` names the issue
-    it came along with. Undoing a link loses nothing."""
+    """A report an issue answers: `suggested` by a person or an algorithm, `confirmed`, or `rejected` and remembered as such.
+    After a merge `via` names the issue it came along with. Undoing a link loses nothing."""
 
     id = UUID(primary_key=True, default=None)
     bureau = UUID()
@@ -134,8 +142,19 @@ class IssueLink(Table, tablename="issue_link"):
     report = UUID()
     enterprise = UUID(null=True, default=None)
     person = UUID()
+    """Who wrote the report down."""
     via = UUID(null=True, default=None)
+    method = Text(default=INTAKE)
+    """How the two were brought together: one of `METHODS`."""
+    score = DoublePrecision(null=True, default=None)
+    """Likeness from 0 to 1, for what an algorithm proposed."""
+    algorithm = Text(default="")
+    """Its name and version."""
+    state = Text(default=CONFIRMED)
+    suggested_by = UUID(null=True, default=None)
     confirmed_by = UUID(null=True, default=None)
+    rejected_by = UUID(null=True, default=None)
+    decided_at = Timestamptz(null=True, default=None)
     linked_at = Timestamptz()
     undone_at = Timestamptz(null=True, default=None)
 

@@ -49,8 +49,8 @@ async def load(bureau: UUID, issues: list[UUID]) -> dict[UUID, bytes]:
         )
     reports: dict[UUID, list[UUID]] = defaultdict(list)
     for row in await fetch(
-        "SELECT issue, report FROM issue_link WHERE bureau = $1 AND undone_at IS NULL"
-        f" AND issue {among(2)} ORDER BY issue, linked_at, id",
+        "SELECT issue, report, min(linked_at) AS since FROM issue_link WHERE bureau = $1 AND undone_at IS NULL"
+        f" AND state = 'confirmed' AND issue {among(2)} GROUP BY issue, report ORDER BY issue, since, report",
         args,
     ):
         reports[row["issue"]].append(row["report"])
@@ -90,7 +90,7 @@ async def scopes(bureau: UUID, issues: list[UUID]) -> dict[UUID, set[str]]:
         found[row["issue"]].add(f"unit:{row['unit']}")
     for row in await fetch(
         "SELECT issue, enterprise, person FROM issue_link WHERE bureau = $1 AND undone_at IS NULL"
-        f" AND issue {among(2)}",
+        f" AND state = 'confirmed' AND issue {among(2)}",
         args,
     ):
         found[row["issue"]].add(f"person:{row['person']}")

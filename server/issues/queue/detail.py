@@ -14,7 +14,7 @@ from server.issues.states import STATES, VERBS, find_move
 from server.issues.steps.dues import current_dues, timeline
 from server.issues.steps.effects import route_of
 from server.issues.steps.joining import find_issue, links_of
-from server.issues.tables import NEVER, Issue, IssueEvent, IssueUnit
+from server.issues.tables import CONFIRMED, NEVER, Issue, IssueEvent, IssueUnit
 from server.moment import now
 from server.people.actor import SYSTEM, Actor
 from server.people.tables import Person, Unit
@@ -49,8 +49,17 @@ class LinkOut(Struct, frozen=True, kw_only=True):
     description: str
     reported_at: datetime | None
     collected_at: datetime | None
+    state: str
+    """suggested or confirmed; what was rejected is no link any more."""
     is_confirmed: bool
+    method: str
+    score: float | None
+    algorithm: str
+    suggested_by: UUID | None
+    confirmed_by: UUID | None
+    linked_at: datetime
     via: UUID | None
+    """The merged issue it came along with."""
 
 
 class UnitAtWork(Struct, frozen=True, kw_only=True):
@@ -94,6 +103,8 @@ class IssueOut(Struct, frozen=True, kw_only=True):
     letter: str
     letter_definition: str
     merged_into: str
+    merged: list[str]
+    """Numbers of the issues that were merged into this one."""
     opened_at: datetime
     closed_at: datetime | None
     next_due: datetime | None
@@ -125,6 +136,7 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
         lead=units[issue.lead]["code"] if issue.lead in units else "",
         units=await _units(issue, units),
         merged_into=into.number if into is not None else "",
+        merged=[row["number"] for row in await _merged(issue)],
         next_due=None if issue.next_due >= NEVER else issue.next_due,
         dues=[explain(due, settings.timezone, moment) for due in dues],
         links=await _links(issue),
@@ -144,6 +156,11 @@ _SAME = (
 def _is_possible(actor: Actor, issue: Issue, verb: str) -> bool:
     outcomes = ("", "granted", "signed_off", "kept")
     return actor.may(VERBS[verb].permission) and any(find_move(verb, issue.state, outcome) for outcome in outcomes)
+
+
+async def _merged(issue: Issue) -> list[dict[str, str]]:
+    rows = Issue.select(Issue.number).where(Issue.bureau == issue.bureau, Issue.merged_into == issue.id)
+    return await rows.order_by(Issue.number)
 
 
 async def _proposal(issue: Issue) -> Proposal:
@@ -173,6 +190,9 @@ async def _links(issue: Issue) -> list[LinkOut]:
     return [_link(link, reports.get(link.report)) for link in links]
 
 
+_OF_LINK = ("state", "method", "score", "algorithm", "suggested_by", "confirmed_by", "linked_at", "via")
+
+
 def _link(link: Any, report: Any) -> LinkOut:
     return LinkOut(
         report=link.report,
@@ -182,8 +202,8 @@ def _link(link: Any, report: Any) -> LinkOut:
         description=report.description if report is not None else "",
         reported_at=report.reported_at if report is not None else None,
         collected_at=report.collected_at if report is not None else None,
-        is_confirmed=link.confirmed_by is not None,
-        via=link.via,
+        is_confirmed=link.state == CONFIRMED,
+        **{name: getattr(link, name) for name in _OF_LINK},
     )
 
 

@@ -10,9 +10,11 @@ import msgspec
 from server.clocks.policy import shipped_policies
 from server.enterprises.tables import Enterprise
 from server.issues.drafts.submitting import submit
+from server.issues.joining.links import confirm_link, link_report, reject_link, unlink_report
+from server.issues.joining.merging import merge, unmerge
+from server.issues.joining.splitting import split
 from server.issues.states import REOPEN_DAYS
 from server.issues.steps.dues import current_dues
-from server.issues.steps.joining import link_report, merge, unlink_report, unmerge
 from server.issues.steps.letters import define_letter
 from server.issues.steps.step import HANDLING, Effect, Step, add_units, co_units, must_differ, set_units, units_named
 from server.issues.tables import Issue
@@ -211,7 +213,8 @@ EFFECTS: dict[str, Effect] = {
     effect.__name__: effect
     for effect in (
         dispatch, assign, request_return, decide_return, ask_co, wait_for_enterprise, reply, call_back, reopen, close,
-        request_extension, decide_extension, escalate, settle_escalation, merge, unmerge, link_report, unlink_report,
+        request_extension, decide_extension, escalate, settle_escalation, merge, unmerge, split,
+        link_report, confirm_link, reject_link, unlink_report,
         submit,
     )
 }  # fmt: skip

@@ -38,6 +38,8 @@ class Step(Struct, kw_only=True):
     outcome: str = ""
     target: str = ""
     """Which of several states to go to; empty lets the table decide."""
+    since: datetime | None = None
+    """Since when it is in the state it goes to, for one that it was in before; else from now."""
     kept: dict[str, Any]
     """What the timeline keeps of this step."""
 
