@@ -200,6 +200,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     "enterprise.nameless": (422, "请填写企业名称", "Give the enterprise a name"),
     "enterprise.nothing_set": (422, "没有要修改的内容", "Nothing is to be changed"),
     "enterprise.facts_too_many": (422, "一户企业最多 {limit} 个档案字段", "A dossier takes at most {limit} facts"),
+    "enterprise.in_use": (
+        409,
+        "“{name}”已有工作记录({used_by}),不能移出名录;已注销的请改状态,重复的请合并",
+        "Work was done for “{name}” ({used_by}), so it stays: change its status, or merge it",
+    ),
     "enterprise.merge_self": (422, "不能把企业并入它自己", "An enterprise cannot be merged into itself"),
     "enterprise.merge_coded": (
         422,

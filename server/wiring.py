@@ -10,9 +10,11 @@ from server.callbacks.actions import guard_closing
 from server.callbacks.following import follow_callback_records
 from server.campaigns import kinds as slot_kinds
 from server.campaigns.slots import filling
+from server.campaigns.tables import Slot
 from server.devices import watching
 from server.enterprises import kinds as enterprise_kinds
 from server.enterprises.merging.actions import follow_merge
+from server.enterprises.removal.actions import kept_by
 from server.feedback import actions as feedback
 from server.files.pictures.place import asked_by
 from server.files.reading.actions import shown_with
@@ -22,23 +24,29 @@ from server.issues.phone import operations as issue_operations
 from server.issues.steps.effects import before_closing
 from server.issues.steps.joining import follow_enterprise_merge as follow_issues_of_merged
 from server.issues.steps.opening import follow_reports
+from server.issues.tables import Issue
 from server.people import kinds as people_kinds
 from server.questionnaires import kinds as questionnaire_kinds
 from server.records import phones as record_operations
 from server.records.actions import follow_enterprise_merge as follow_records_of_merged
 from server.records.actions import may_see_record, on_withdrawn
 from server.records.submission import on_submitted
+from server.records.tables import Record
 from server.reports import kinds as report_kinds
 from server.reports.actions import follow_enterprise_merge as follow_reports_of_merged
 from server.reports.filed import follow_records, on_filed
+from server.reports.tables import Report
 from server.routing import kinds as routing_kinds
 from server.settings import read_secret, settings
 from server.symposia import following as symposium_following
 from server.symposia import kinds as symposium_kinds
+from server.symposia.tables import Attendance, SymposiumInvitation
 from server.tasks import actions as task_actions
 from server.tasks import kinds as task_kinds
+from server.tasks.tables import Task
 from server.visits import following as visit_following
 from server.visits import kinds as visit_kinds
+from server.visits.tables import Visit
 from sync.configuration import configure
 
 
@@ -79,6 +87,7 @@ def connect() -> None:
     on_withdrawn(visit_following.follow_withdrawal)
     on_withdrawn(symposium_following.follow_withdrawal)
     on_withdrawn(filling.follow_withdrawal)
+    kept_by(Record, Report, Issue, Visit, Slot, Task, SymposiumInvitation, Attendance)
     follow_merge(follow_records_of_merged)
     follow_merge(follow_reports_of_merged)
     follow_merge(follow_issues_of_merged)

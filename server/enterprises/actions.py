@@ -236,11 +236,16 @@ async def take_temporary_ids(bureau: UUID, count: int) -> list[str]:
 async def _must_be_free(bureau: UUID, code: str, but: UUID | None = None) -> None:
     if not code:
         return
-    if is_postgres():  # two desks that type the same code at once: the second waits and is told, not broken
-        await fetch("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [f"{bureau}/{code}"])
-    known = await Enterprise.objects().get((Enterprise.bureau == bureau) & (Enterprise.credit_code == code))
+    known = await find_holder(bureau, code)
     if known is not None and known.id != but:
         raise refusal("enterprise.exists", credit_code=code, name=known.name, id=str(known.id))
+
+
+async def find_holder(bureau: UUID, code: str) -> Enterprise | None:
+    """Who has this credit code. Nobody else takes it before the commit."""
+    if is_postgres():  # two desks that type the same code at once: the second waits and is told, not broken
+        await fetch("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [f"{bureau}/{code}"])
+    return await Enterprise.objects().get((Enterprise.bureau == bureau) & (Enterprise.credit_code == code))
 
 
 async def _write_contact(row: Enterprise, values: Mapping[str, Any]) -> None:

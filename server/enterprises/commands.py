@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
+from uuid import UUID
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -16,6 +17,7 @@ from server.enterprises.assignments.actions import Assigned, assign_enterprise
 from server.enterprises.lists.actions import import_enterprises
 from server.enterprises.lists.difference import Invalid
 from server.enterprises.lists.report import ImportReport, report_csv
+from server.enterprises.removal.actions import remove_enterprise, restore_enterprise
 from server.enterprises.tables import Enterprise
 from server.paging import LIMIT_MAX
 from server.people.tables import Person
@@ -145,6 +147,52 @@ def enterprise_list(query: str, limit: int, bureau: str, as_json: bool) -> None:
     else:
         lines = [(row.credit_code or row.temporary_id, row.name, row.tier, row.status) for row in rows]
         print_table("", ["code", "name", "tier", "status"], lines, "No enterprises yet: qifang enterprise import FILE")
+
+
+@enterprise.command("remove")
+@click.argument("code")
+@click.option("--reason", required=True, help="Why it should never have been written down.")
+@bureau_option
+@json_option
+def enterprise_remove(code: str, reason: str, bureau: str, as_json: bool) -> None:
+    """Take an enterprise that was added by mistake out of the registry. CODE is a credit code or a temporary id.
+
+    \b
+    Example: qifang enterprise remove T-DONGHU-000042 --reason 误录
+    """
+
+    async def work() -> Enterprise:
+        actor = await console_actor(bureau)
+        row = await find_by_code(actor.bureau, code)
+        if row is None:
+            raise refusal("enterprise.unknown")
+        return await remove_enterprise(actor, row.id, reason)
+
+    _tell(run(work), as_json)
+
+
+@enterprise.command("restore")
+@click.argument("id", type=click.UUID)
+@bureau_option
+@json_option
+def enterprise_restore(id: UUID, bureau: str, as_json: bool) -> None:
+    """Put an enterprise that was removed back into the registry.
+
+    \b
+    Example: qifang enterprise restore 7c470500-be11-432f-bef8-31a311af0b31
+    """
+
+    async def work() -> Enterprise:
+        return await restore_enterprise(await console_actor(bureau), id)
+
+    _tell(run(work), as_json)
+
+
+def _tell(row: Enterprise, as_json: bool) -> None:
+    if as_json:
+        print_json({"id": row.id, "credit_code": row.credit_code, "temporary_id": row.temporary_id, "name": row.name})
+    else:
+        out.print(f"{row.id} {row.name}", markup=False)
 
 
 @enterprise.command("assign")

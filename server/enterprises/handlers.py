@@ -33,6 +33,7 @@ from server.enterprises.dossier.actions import NewHonour, enter_pool, give_honou
 from server.enterprises.fields import mask_phone
 from server.enterprises.kinds import ContactLine, DossierBody, dossiers, entity_list_csv
 from server.enterprises.merging.actions import merge_enterprises
+from server.enterprises.removal.actions import remove_enterprise, restore_enterprise
 from server.paging import LIMIT_DEFAULT, Page, check_limit, mark, read_mark
 from server.people.actor import Actor
 from server.refusals import refusal
@@ -59,6 +60,10 @@ class Changes(Struct, frozen=True, forbid_unknown_fields=True):
 
 class MergeInto(Struct, frozen=True, forbid_unknown_fields=True):
     into: UUID
+
+
+class Removal(Struct, frozen=True, forbid_unknown_fields=True):
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class NewAssignment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -155,6 +160,24 @@ async def post_merge(
     return await once(request, request.user, work)  # type: ignore[return-value]
 
 
+@post("/enterprises/{enterprise:uuid}/removal")
+async def post_removal(
+    request: Request[Any, Any, Any], enterprise: FromPath[UUID], data: JSONBody[Removal]
+) -> EnterpriseLine:
+    """A firm that should not have been written down leaves the registry. Only one nothing was done for."""
+
+    async def work() -> EnterpriseLine:
+        return shown(EnterpriseLine, await remove_enterprise(request.user, enterprise, data.reason))
+
+    return await once(request, request.user, work)  # type: ignore[return-value]
+
+
+@delete("/enterprises/{enterprise:uuid}/removal", status_code=200)
+async def delete_removal(request: Request[Any, Any, Any], enterprise: FromPath[UUID]) -> EnterpriseLine:
+    """Back into the registry, as it was."""
+    return shown(EnterpriseLine, await restore_enterprise(request.user, enterprise))
+
+
 @post("/enterprises/{enterprise:uuid}/honours")
 async def post_honour(
     request: Request[Any, Any, Any], enterprise: FromPath[UUID], data: JSONBody[NewHonour]
@@ -222,6 +245,7 @@ async def get_entity_list(request: Request[Any, Any, Any]) -> Response[str]:
 
 
 router = Router("/v1", route_handlers=[
-    get_enterprises, post_enterprise, get_enterprise, patch_enterprise, post_merge, post_honour, post_pool, delete_pool,
+    get_enterprises, post_enterprise, get_enterprise, patch_enterprise, post_merge, post_removal, delete_removal,
+    post_honour, post_pool, delete_pool,
     get_assignments, post_assignment, post_handover, delete_assignment, get_entity_list,
 ], tags=["enterprises"])  # fmt: skip

@@ -26,6 +26,7 @@ from server.enterprises.actions import (
 )
 from server.enterprises.fields import CONTACT_FIELDS, DESK_ONLY, FACTS, FIELDS, TEXT_FIELDS, read_value
 from server.enterprises.lists.columns import WORDS
+from server.enterprises.removal.actions import revive
 from server.enterprises.tables import Enterprise
 from server.people.actions import load_actor
 from server.people.actor import Actor
@@ -38,6 +39,7 @@ from sync.scopes import person_scope
 from sync.transaction import fetch, is_postgres
 
 NAMES_SCOPE = "reference:enterprises"
+CURRENT = "merged_into IS NULL AND removed_at IS NULL"
 ENTITY_COLUMNS = ("name", "label", "credit_code", "pinyin", "status", "region", "industry", "tier", "size", "address")
 """`name` is the id, as forms store it; `label` is what people read."""
 
@@ -97,7 +99,7 @@ class AssignmentBody(Struct, frozen=True, kw_only=True):
 
 
 async def dossiers(bureau: UUID, wanted: list[UUID]) -> dict[UUID, DossierBody]:
-    """Whole dossiers, for phones and for the desk alike; merged and unknown ids are missing."""
+    """Whole dossiers, for phones and for the desk alike; merged, removed and unknown ids are missing."""
     where = f"WHERE bureau = $1 AND enterprise {among(2)}"
     key = [bureau, ids(wanted)]
     contacts: dict[UUID, list[ContactLine]] = defaultdict(list)
@@ -117,7 +119,7 @@ async def dossiers(bureau: UUID, wanted: list[UUID]) -> dict[UUID, DossierBody]:
     )
     rows = await fetch(
         "SELECT id, credit_code, temporary_id, name, pinyin, status, region, industry, address, tier, size, tags, facts"
-        f" FROM enterprise WHERE bureau = $1 AND merged_into IS NULL AND id {among(2)}",
+        f" FROM enterprise WHERE bureau = $1 AND {CURRENT} AND id {among(2)}",
         key,
     )
     return {
@@ -162,7 +164,7 @@ async def _dossier_scopes(bureau: UUID, wanted: list[UUID]) -> dict[UUID, set[st
 async def _load_names(bureau: UUID, wanted: list[UUID]) -> dict[UUID, bytes]:
     rows = await fetch(
         "SELECT id, name, credit_code, temporary_id, pinyin, status FROM enterprise"
-        f" WHERE bureau = $1 AND merged_into IS NULL AND id {among(2)}",
+        f" WHERE bureau = $1 AND {CURRENT} AND id {among(2)}",
         [bureau, ids(wanted)],
     )
     return {row["id"]: msgspec.json.encode(NameBody(*row)) for row in rows}
@@ -174,19 +176,7 @@ async def _name_scopes(_: UUID, wanted: list[UUID]) -> dict[UUID, set[str]]:
 
 async def _load_assignments(bureau: UUID, wanted: list[UUID]) -> dict[UUID, bytes]:
     rows = await _assignments(bureau, wanted)
-    return {
-        row["id"]: msgspec.json.encode(
-            AssignmentBody(
-                id=row["id"],
-                enterprise=row["enterprise"],
-                person=row["person"],
-                role=row["role"],
-                since=row["since"],
-                until=row["until"],
-            )
-        )
-        for row in rows
-    }
+    return {row["id"]: msgspec.json.encode(AssignmentBody(**dict(row))) for row in rows}
 
 
 async def _assignment_scopes(bureau: UUID, wanted: list[UUID]) -> dict[UUID, set[str]]:
@@ -218,7 +208,7 @@ async def _fields(bureau: UUID, enterprise: UUID) -> dict[str, Any] | None:
     if is_postgres():
         await _lock(bureau, [enterprise])
     row = await Enterprise.objects().get((Enterprise.bureau == bureau) & (Enterprise.id == enterprise))
-    if row is None or row.merged_into is not None:
+    if row is None or row.merged_into is not None or row.removed_at is not None:
         return None
     values = dict.fromkeys(FACTS, "") | await flat(row)
     return {name: value for name, value in values.items() if name not in DESK_ONLY}
@@ -266,7 +256,7 @@ async def entity_list_csv(bureau: UUID, actor: Actor) -> str:
     actor.must("enterprise.read")
     rows = await fetch(
         "SELECT id, name, COALESCE(credit_code, temporary_id), pinyin, status, region, industry, tier, size, address"
-        " FROM enterprise WHERE bureau = $1 AND merged_into IS NULL ORDER BY name, id",
+        f" FROM enterprise WHERE bureau = $1 AND {CURRENT} ORDER BY name, id",
         [bureau],
     )
     return _as_csv(list(row) for row in rows)
@@ -290,6 +280,7 @@ def connect() -> None:
             fields=_fields,
             write=_write,
             unfold=_unfold,
+            revive=revive,
             lock=_lock,
         )
     )

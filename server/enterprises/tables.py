@@ -34,13 +34,17 @@ class Enterprise(Table, tablename="enterprise"):
     tags = Text(default="[]")
     facts = Text(default="{}")
     merged_into = UUID(null=True, default=None)
+    removed_at = Timestamptz(null=True, default=None)
+    """Since when it is in the registry no more: it should not have been written down."""
+    removed_code = Text(null=True, default=None)
+    """The credit code it had then, which another firm may have by now."""
     created_at = Timestamptz()
     updated_at = Timestamptz()
 
     @classmethod
     def visible_to(cls, actor: Actor) -> Any:
-        """Bureau-wide roles read every dossier, all others those they are assigned to. Merged rows are nobody's."""
-        query = cls.objects().where(cls.bureau == actor.bureau, cls.merged_into.is_null())
+        """Bureau-wide roles read every dossier, all others those they are assigned to. Merged and removed rows are nobody's."""
+        query = cls.objects().where(cls.bureau == actor.bureau, cls.merged_into.is_null(), cls.removed_at.is_null())
         if actor.is_bureau_wide("enterprise.read"):
             return query
         return query.where(cls.id.is_in(EnterpriseAssignment.enterprises_of(actor)))

@@ -160,15 +160,14 @@ async def _refuse(context: OperationContext, incoming: Sequence[Incoming]) -> tu
     about = {one.args.enterprise for one in incoming if one.args.enterprise is not None}
     if not about:
         return {}, seen
-    if roles is None or any(role in BUREAU_WIDE and "record.submit" in ROLES[role] for role in roles):
-        known = await fetch(
-            f"SELECT id FROM enterprise WHERE bureau = $1 AND merged_into IS NULL AND id {among(2)}",
-            [context.bureau, ids(about)],
-        )
-        reached = {row[0] for row in known}
-    else:
+    known = await fetch(
+        f"SELECT id FROM enterprise WHERE bureau = $1 AND merged_into IS NULL AND removed_at IS NULL AND id {among(2)}",
+        [context.bureau, ids(about)],
+    )
+    reached = {row[0] for row in known}
+    if roles is not None and not any(role in BUREAU_WIDE and "record.submit" in ROLES[role] for role in roles):
         scopes = await scopes_of(context.bureau, context.person)
-        reached = {enterprise for enterprise in about if f"enterprise:{enterprise}" in scopes}
+        reached = {enterprise for enterprise in reached if f"enterprise:{enterprise}" in scopes}
     outside = about - reached
     return {one.id: refusal("record.out_of_scope") for one in incoming if one.args.enterprise in outside}, seen
 

@@ -75,6 +75,8 @@ async def _of_ids(bureau: UUID, wanted: list[UUID]) -> list[Enterprise]:
     for start in range(0, len(unique), PIECE):
         part = unique[start : start + PIECE]
         for row in await Enterprise.objects().where(Enterprise.bureau == bureau, Enterprise.id.is_in(part)):
+            if row.removed_at is not None:
+                continue
             seen.add(row.id)
             if row.merged_into is None:
                 known[row.id] = row
@@ -109,7 +111,9 @@ async def _of_codes(bureau: UUID, codes: list[str]) -> list[Enterprise]:
 
 
 async def _fitting(bureau: UUID, wanted: Filter) -> list[Enterprise]:
-    query = Enterprise.objects().where(Enterprise.bureau == bureau, Enterprise.merged_into.is_null())
+    query = Enterprise.objects().where(
+        Enterprise.bureau == bureau, Enterprise.merged_into.is_null(), Enterprise.removed_at.is_null()
+    )
     for column, values in (
         (Enterprise.status, wanted.statuses),
         (Enterprise.tier, wanted.tiers),

@@ -45,7 +45,8 @@ async def load_firms(bureau: UUID, only: Sequence[UUID] | None = None) -> list[K
         )
     }
     rows = await fetch(
-        f"SELECT {_COLUMNS} FROM enterprise WHERE merged_into IS NULL AND {where.format(id='id')}{lock}", key
+        f"SELECT {_COLUMNS} FROM enterprise WHERE merged_into IS NULL AND removed_at IS NULL AND {where.format(id='id')}{lock}",
+        key,
     )
     return [_known(row, contacts.get(row["id"])) for row in rows]
 
