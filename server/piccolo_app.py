@@ -21,6 +21,7 @@ TABLE_MODULES = [
     "server.campaigns.tables",
     "server.routing.tables",
     "server.issues.tables",
+    "server.similar.tables",
     "server.callbacks.tables",
 ]
 

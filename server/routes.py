@@ -23,6 +23,7 @@ from server.records import handlers as records
 from server.reports import handlers as reports
 from server.routing import handlers as routing
 from server.sessions import handlers as sessions
+from server.similar import handlers as similar
 from server.symposia import handlers as symposia
 from server.tasks import handlers as tasks
 from server.visits import handlers as visits
@@ -47,6 +48,7 @@ def routers() -> list[ControllerRouterHandler]:
         records.router,
         reports.router,
         issues.router,
+        similar.router,
         callbacks.router,
         tasks.router,
         visits.router,

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 LIBRARIES = ("forms", "sync")
 ORDER = [
     "audit", "people", "sessions", "devices", "feedback", "quarantine", "notices", "worktime", "files", "enterprises",
-    "questionnaires", "records", "reports", "routing", "clocks", "issues", "callbacks", "tasks", "visits", "symposia",
+    "questionnaires", "records", "reports", "routing", "clocks", "issues", "similar", "callbacks", "tasks", "visits", "symposia",
     "campaigns", "boards", "exports", "openrosa", "keeping", "simulation", "demo",
 ]  # fmt: skip
 """A concept may import those before it, never those after it."""

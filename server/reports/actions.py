@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -54,6 +54,7 @@ class NewReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     people: Annotated[int, Meta(ge=0, le=10_000_000)] | None = None
     suggested_unit: Line = ""
     publish_name_consent: bool = False
+    confidentiality: Literal["", "internal", "trade_secret"] = ""
     contact_name: Line = ""
     contact_phone: Line = ""
 
@@ -80,6 +81,7 @@ async def file_report(actor: Actor, new: NewReport, id: UUID | None = None) -> F
         people=new.people,
         suggested_unit=new.suggested_unit,
         publish_name_consent=new.publish_name_consent,
+        confidentiality=new.confidentiality,
         origin="desk",
         source=new.source,
         source_ref=new.source_ref,

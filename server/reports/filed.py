@@ -24,6 +24,10 @@ DATASET = "reports"
 """Name of the entity list under which forms declare what becomes a report."""
 
 
+CONFIDENTIALITY = ("", "internal", "trade_secret")
+"""普通, 内部, 商业秘密."""
+
+
 class FiledReport(Struct, frozen=True, kw_only=True):
     """What followers get: a report as it was stored."""
 
@@ -46,6 +50,7 @@ class FiledReport(Struct, frozen=True, kw_only=True):
     suggested_unit: str = ""
     attachment: str = ""
     publish_name_consent: bool = False
+    confidentiality: str = ""
     origin: str
     source: str = ""
     source_ref: str = ""
@@ -56,8 +61,8 @@ class FiledReport(Struct, frozen=True, kw_only=True):
 _COLUMNS = (
     "id uuid, bureau uuid, record uuid, enterprise uuid, enterprise_name text, person uuid, title text, description text,"
     " category text, urgency text, solved_on_site boolean, on_site_answer text, wish_date date, amount text,"
-    " people integer, suggested_unit text, attachment text, publish_name_consent boolean, origin text, source text,"
-    " source_ref text, reported_at timestamptz, collected_at timestamptz"
+    " people integer, suggested_unit text, attachment text, publish_name_consent boolean, confidentiality text,"
+    " origin text, source text, source_ref text, reported_at timestamptz, collected_at timestamptz"
 )
 """In the order of `FiledReport`."""
 Follower = Callable[[Actor, list[FiledReport]], Awaitable[None]]
@@ -125,6 +130,7 @@ def _report_of(record: SubmittedRecord, change: EntityChange) -> FiledReport:
         suggested_unit=said.get("suggested_unit", ""),
         attachment=said.get("attachment", ""),
         publish_name_consent=_is_yes(said, "publish_name_consent"),
+        confidentiality=_confidentiality(said.get("confidentiality", "")),
         origin=record.origin,
         reported_at=record.received_at,
         collected_at=record.collected_at,
@@ -161,6 +167,11 @@ def _whole(text: str) -> int | None:
 
 def _is_yes(said: Mapping[str, str], name: str) -> bool:
     return said.get(name, "").lower() in ("yes", "true", "1")
+
+
+def _confidentiality(said: str) -> str:
+    """What a form says that we do not know is taken for the strictest: better hidden than told."""
+    return said if said in CONFIDENTIALITY else "trade_secret"
 
 
 async def _not_yet_filed(reports: list[FiledReport]) -> list[FiledReport]:

@@ -35,6 +35,7 @@ class ReportBody(Struct, frozen=True):
     suggested_unit: str
     attachment: str
     publish_name_consent: bool
+    confidentiality: str
     origin: str
     reported_at: datetime
 

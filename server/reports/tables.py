@@ -36,6 +36,8 @@ class Report(Table, tablename="report"):
     attachment = Text(default="")
     """File name within the record's attachments."""
     publish_name_consent = Boolean(default=False)
+    confidentiality = Text(default="")
+    """`internal` or `trade_secret`: its words are not shown as an example to those who do not know it, and go on no other's phone."""
     origin = Text()
     source = Text(default="")
     """How it came, for reports without a record: a code of `SOURCES`."""
