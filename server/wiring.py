@@ -9,6 +9,7 @@ from server.callbacks import phone as callback_operations
 from server.callbacks.actions import guard_closing
 from server.callbacks.following import follow_callback_records
 from server.campaigns import kinds as slot_kinds
+from server.campaigns.actions import is_campaign
 from server.campaigns.slots import filling
 from server.campaigns.tables import Slot
 from server.devices import watching
@@ -46,6 +47,7 @@ from server.tasks import kinds as task_kinds
 from server.tasks.tables import Task
 from server.visits import following as visit_following
 from server.visits import kinds as visit_kinds
+from server.visits.actions import campaigns_known_by
 from server.visits.tables import Visit
 from sync.configuration import configure
 
@@ -88,6 +90,7 @@ def connect() -> None:
     on_withdrawn(symposium_following.follow_withdrawal)
     on_withdrawn(filling.follow_withdrawal)
     kept_by(Record, Report, Issue, Visit, Slot, Task, SymposiumInvitation, Attendance)
+    campaigns_known_by(is_campaign)
     follow_merge(follow_records_of_merged)
     follow_merge(follow_reports_of_merged)
     follow_merge(follow_issues_of_merged)

@@ -1,6 +1,6 @@
 """Who last changed which field: per row and field the number and the hand of its last change."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -33,15 +33,23 @@ async def stamp_fields(
 ) -> None:
     """Note that this hand changed these fields in this transaction. Desk edits and imports of patchable kinds must
     call it too, with the person's or the import's name as the hand, or phones' edits may conflict for no reason."""
+    await stamp_rows(bureau, kind, {id: fields}, hand=hand, person=person)
+
+
+async def stamp_rows(
+    bureau: UUID, kind: str, changed: Mapping[UUID, Iterable[str]], *, hand: str, person: UUID | None
+) -> None:
+    """The same for many rows at once: row → its changed fields."""
     moment = now()
     await executemany(
         "INSERT INTO sync_field (bureau, kind, id, field, v, hand, person, at) VALUES ($1, $2, $3, $4, NULL, $5, $6, $7)"
         " ON CONFLICT (bureau, kind, id, field)"
         " DO UPDATE SET v = NULL, hand = excluded.hand, person = excluded.person, at = excluded.at",
-        [[bureau, kind, id, field, hand, person, moment] for field in fields],
+        [[bureau, kind, id, field, hand, person, moment] for id, fields in changed.items() for field in fields],
     )
-    defer(flush, Stamp(bureau, kind, id), order=FLUSH_ORDER)
-    touch(bureau, kind, id)
+    for id in changed:
+        defer(flush, Stamp(bureau, kind, id), order=FLUSH_ORDER)
+        touch(bureau, kind, id)
 
 
 async def server_edits(bureau: UUID, kind: str, id: UUID, fields: Iterable[str]) -> dict[str, ServerEdit]:

@@ -163,7 +163,8 @@ class _SheetReader:
             if index >= self.limits.columns:
                 if text:
                     self._stop(1, f"列数超过 {self.limits.columns}", f"more than {self.limits.columns} columns")
-                break
+                    break
+                continue
             if text and text in headers:
                 self._complain(
                     "workbook.column_twice", 1, text, f"“{text}”列出现两次", f"the column “{text}” is there twice"

@@ -33,6 +33,10 @@ AHEAD_MAX = timedelta(days=3660)
 """How far ahead a round may close: ten years, so that its links can say when they end."""
 
 
+async def is_campaign(bureau: UUID, campaign: UUID) -> bool:
+    return await Campaign.exists().where(Campaign.bureau == bureau, Campaign.id == campaign)
+
+
 class NewCampaign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A campaign of one round."""
 

@@ -92,7 +92,7 @@ def campaign_list(bureau: str, as_json: bool) -> None:
     """
 
     async def work() -> list[CampaignOut]:
-        return (await list_campaigns(await console_actor(bureau), after="", limit=LIMIT_MAX)).items
+        return await _all(await console_actor(bureau))
 
     found = run(work)
     if as_json:
@@ -138,16 +138,18 @@ def campaign_status(name_or_id: str, n: int, bureau: str, as_json: bool) -> None
     print_table(f"{board.name}  {board.round.opens_on} – {board.round.closes_on}", ["", ""], rows, "")
 
 
+async def _all(actor: Actor) -> list[CampaignOut]:
+    page = await list_campaigns(actor, after="", limit=LIMIT_MAX)
+    found = page.items
+    while page.next is not None:
+        page = await list_campaigns(actor, after=page.next, limit=LIMIT_MAX)
+        found += page.items
+    return found
+
+
 async def _find(actor: Actor, name_or_id: str) -> CampaignOut:
     """By id, or by name when only one has it. Raises `campaign.unknown`, `campaign.several`."""
-    named = []
-    after = ""
-    while True:
-        page = await list_campaigns(actor, after=after, limit=LIMIT_MAX)
-        named += [one for one in page.items if name_or_id in (str(one.id), one.name)]
-        if page.next is None:
-            break
-        after = page.next
+    named = [one for one in await _all(actor) if name_or_id in (str(one.id), one.name)]
     if not named:
         raise refusal("campaign.unknown")
     if len(named) > 1:

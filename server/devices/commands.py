@@ -63,7 +63,9 @@ def list_all(bureau: str, as_json: bool) -> None:
         print_json(devices)
         return
     rows = [(one.id, one.name, one.have_n, one.last_pull_at, _remark(one)) for one in devices]
-    print_table("", ["device", "name", "operations", "last pull", ""], rows, "No phones yet: qifang device enrol LOGIN")
+    print_table(
+        "", ["device", "name", "operations", "last pull", "state"], rows, "No phones yet: qifang device enrol LOGIN"
+    )
 
 
 def _remark(one: Device) -> str:

@@ -16,6 +16,7 @@ from server.people.tables import Person
 from server.refusals import refusal
 from server.symposia.attendance.reach import hold_symposium, known_enterprise
 from server.symposia.tables import CLOSED, SYMPOSIUM_KINDS, Symposium, SymposiumHelper, SymposiumInvitation
+from server.visits.actions import must_know_campaign
 from sync.identity import named_id, new_id
 from sync.scopes import grant, revoke
 from sync.transaction import transaction
@@ -48,7 +49,8 @@ def scope_of(symposium: UUID) -> str:
 
 
 async def plan_symposium(actor: Actor, new: NewSymposium) -> Symposium:
-    """Raises `symposium.nameless`, `.kind_unknown`, `.year`, `.id_taken`, `person.unknown`, `enterprise.unknown`."""
+    """Raises `symposium.nameless`, `.kind_unknown`, `.year`, `.id_taken`, `person.unknown`, `enterprise.unknown`,
+    `campaign.unknown`."""
     actor.must("symposium.record")
     if not new.title.strip():
         raise refusal("symposium.nameless")
@@ -61,6 +63,7 @@ async def plan_symposium(actor: Actor, new: NewSymposium) -> Symposium:
             raise refusal("symposium.id_taken")
         recorder = new.recorder or actor.person
         await _must_work_here(actor, [recorder])
+        await must_know_campaign(actor.bureau, new.campaign)
         row = Symposium(
             id=new.id or new_id(),
             bureau=actor.bureau,

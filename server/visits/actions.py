@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -42,14 +43,31 @@ class Finish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     note: str = ""
 
 
+KnowsCampaign = Callable[[UUID, UUID], Awaitable[bool]]
+_campaign_checks: list[KnowsCampaign] = []
+
+
+def campaigns_known_by(check: KnowsCampaign) -> None:
+    """`check(bureau, campaign)` says whether there is one of this id: campaigns come after visits, and know them."""
+    if check not in _campaign_checks:
+        _campaign_checks.append(check)
+
+
+async def must_know_campaign(bureau: UUID, campaign: UUID | None) -> None:
+    """Raises `campaign.unknown`."""
+    if campaign is not None and not any([await check(bureau, campaign) for check in _campaign_checks]):
+        raise refusal("campaign.unknown")
+
+
 async def plan_visit(actor: Actor, visit: UUID, plan: VisitPlan) -> list[VisitWarning]:
     """Puts a visit into the shared calendar, or moves one's own planned visit. Answers what the over-visit guard says,
-    which stops nobody. Raises `enterprise.unknown`, `person.unknown`, `visit.channel_unknown`, `visit.id_taken`."""
+    which stops nobody. Raises `enterprise.unknown`, `person.unknown`, `campaign.unknown`, `visit.channel_unknown`, `visit.id_taken`."""
     actor.must("visit.plan")
     _check_channel(plan.channel)
     async with transaction():
         enterprise = await reach_enterprise(actor, plan.enterprise)
         await _check_persons(actor, plan.companions)
+        await must_know_campaign(actor.bureau, plan.campaign)
         row = await _begin(actor, visit, enterprise.id, plan)
         if row.bureau != actor.bureau or row.person != actor.person:
             raise refusal("visit.id_taken")

@@ -137,7 +137,8 @@ def test_rows_columns_and_cells_have_limits() -> None:
     rows = {**GOOD, "survey": [["type", "name"], *(["text", f"q{n}"] for n in range(20))]}
     columns = {**GOOD, "survey": [["type", "name", "label", "a", "b", "c"], ["text", "q"]]}
     cells = {**GOOD, "survey": [["type", "name", "label", "hint"], *(["text", f"q{n}", "Q", "h"] for n in range(9))]}
-    for sheets, row in ((rows, 11), (columns, 1), (cells, 9)):
+    far = {**GOOD, "survey": [["type", "name", "label", "", "", "", "", "far"], ["text", "q"]]}
+    for sheets, row in ((rows, 11), (columns, 1), (far, 1), (cells, 9)):
         book, complaints = read_workbook(saved(workbook(sheets)), few)
         assert book is None
         assert [(one.code, one.where.row) for one in complaints] == [("workbook.too_large", row)]

@@ -99,6 +99,18 @@ async def test_a_workbook_is_read_like_a_csv(donghu):
     assert (await donghu.sun.client.get(f"/v1/enterprises/{B}")).json()["facts"] == {"staff": "12"}
 
 
+@pytest.mark.parametrize("beyond", [(0, 201), (0, 421), (2, 201)], ids=["header", "far to the right", "a later row"])
+async def test_columns_beyond_the_limit_are_told_and_not_passed_over(donghu, beyond):
+    line, place = beyond
+    rows: list[list[str | None]] = [["名称"], ["甲厂"], ["乙厂"]]
+    rows[line] += [None] * (place - 2) + ["东"]
+    refused = (await send(donghu.sun, workbook(*rows))).json()
+    assert (refused["code"], refused["details"]["line"]) == ("import.file", line + 1), refused
+    assert await registry(donghu) == {}
+    rows[line] = [rows[line][0], *[None] * 198, "东"]
+    assert (await imported(donghu.sun, workbook(*rows)))["counts"]["added"] == 2
+
+
 async def test_a_list_may_come_as_the_file_of_a_form(donghu):
     files = {"file": ("enterprises.csv", ROWS.encode(), "text/csv")}
     answer = await donghu.sun.client.post("/v1/enterprises/import", files=files)

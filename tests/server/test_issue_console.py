@@ -34,3 +34,15 @@ async def test_a_matrix_is_loaded_from_a_file_and_an_issue_dispatched_by_it(dong
     assert "已派单待签收" in shown[1]
     assert "限 7 个工作日(当日不计),至 2026-09-29 24:00 止" in shown[1]
     assert (unknown[0], unknown[2].split(":")[0]) == (1, "issue.unknown")
+
+
+async def test_a_list_of_campaigns_does_not_end_with_a_page(donghu):
+    from server.campaigns.tables import Campaign
+    from server.moment import now
+    from server.paging import LIMIT_MAX
+    from sync.identity import new_id
+
+    own = {"bureau": donghu.bureau, "created_by": donghu.sun.id, "created_at": now()}
+    await Campaign.insert(*(Campaign(id=new_id(), name=f"第 {n} 个", **own) for n in range(LIMIT_MAX + 1)))
+    code, out, err = await console("campaign", "list", "--json")
+    assert (code, err, len({one["name"] for one in json.loads(out)})) == (0, "", LIMIT_MAX + 1)

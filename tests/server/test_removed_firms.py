@@ -1,5 +1,6 @@
 """Scenario 15 at the product's own door: a firm written down by mistake is removed while a phone edits it offline."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from server.enterprises.actions import NewEnterprise, add_enterprise
 from server.enterprises.assignments.actions import assign_enterprise
 from tests.server.fieldwork import CODES, enterprises, phone, publish, submit, visit_answers
+from tests.server.test_issue_console import console
 
 pytestmark = pytest.mark.anyio
 
@@ -120,3 +122,14 @@ async def test_a_list_brings_a_removed_firm_as_a_new_one(donghu):
     assert answer.is_success, answer.text
     assert answer.json()["counts"]["added"] == 1
     assert (await donghu.sun.client.get(f"/v1/enterprises/{CODES[0]}")).json()["name"] == "真厂"
+
+
+async def test_a_firm_is_removed_and_restored_from_the_console(donghu):
+    firm = await add_enterprise(donghu.system, NewEnterprise(name="误录厂", credit_code=CODES[0]))
+    code, out, err = await console("enterprise", "remove", CODES[0], "--reason", "误录", "--json")
+    assert (code, err, json.loads(out)["id"]) == (0, "", str(firm.id))
+    code, out, err = await console("enterprise", "remove", CODES[0], "--reason", "误录")
+    assert (code, err.split(":")[0]) == (1, "enterprise.unknown")
+    code, out, err = await console("enterprise", "restore", str(firm.id))
+    assert (code, out.strip()) == (0, f"{firm.id} 误录厂")
+    assert (await donghu.sun.client.get(f"/v1/enterprises/{CODES[0]}")).status_code == 200

@@ -257,6 +257,7 @@ async def test_minutes_whose_beginning_cannot_be_meant_are_taken_in_all_the_same
         ({"invited": [str(new_id()) for _ in range(2001)]}, "request.malformed"),
         ({"recorder": str(new_id())}, "person.unknown"),
         ({"invited": [str(new_id())]}, "enterprise.unknown"),
+        ({"campaign": str(new_id())}, "campaign.unknown"),
     ],
 )
 async def test_a_plan_that_does_not_hold_is_refused_whole(donghu, more, code):
@@ -281,6 +282,10 @@ async def test_a_sign_in_that_cannot_be_taken_waits_in_quarantine(donghu):
         ({"kind": "party"}, "attendance.word_unknown"),
         ({"mode": "by post"}, "attendance.word_unknown"),
         ({"enterprise": str(new_id())}, "enterprise.unknown"),
+        ({"name": "胡" * 101}, "operation.malformed"),
+        ({"unit": "厂" * 201}, "operation.malformed"),
+        ({"post": "长" * 101}, "operation.malformed"),
+        ({"phone": "1" * 51}, "operation.malformed"),
     ],
 )
 async def test_a_sign_in_that_does_not_fit_is_kept_for_a_decision_and_holds_up_no_other(donghu, more, code):
@@ -317,6 +322,11 @@ def test_a_row_of_the_answers_means_the_same_row_id_first_and_the_same_person_se
     assert match(first.id, entry, [first, second]) == first.id
     assert match(new_id(), entry, [first, second]) == second.id
     assert match(new_id(), Entry(kind="firm", name="周总", unit="某厂"), [first, second]) is None
+
+
+def test_what_the_answers_say_too_long_is_cut_in_the_list_and_whole_in_the_record():
+    (row,) = recorded_rows(new_id(), {"attendance": [{"att_name": "胡" * 300, "att_unit": "厂" * 300}]})
+    assert (len(row[1].name), len(row[1].unit)) == (100, 200)
 
 
 def test_what_the_answers_leave_open_is_no_difference():

@@ -145,6 +145,25 @@ async def test_an_id_somebody_else_planned_with_is_taken(donghu, feng):
     assert (refused.status_code, refused.json()["code"]) == (404, "person.unknown")
 
 
+async def test_a_visit_belongs_to_a_campaign_that_there_is(donghu):
+    from server.campaigns.tables import Campaign
+    from server.moment import now
+
+    (one,) = await enterprises(donghu, 1)
+    body = {"enterprise": str(one), "day": day(1), "campaign": str(new_id())}
+    refused = await donghu.zhou.client.post("/v1/visits", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (404, "campaign.unknown")
+    assert (await donghu.zhou.client.get("/v1/visits", params={"first": day(0), "last": day(9)})).json()["items"] == []
+    device = await phone(donghu, donghu.zhou)
+    device.do("visit.plan", new_id(), body)
+    campaign = Campaign(id=new_id(), bureau=donghu.bureau, name="四季度", created_by=donghu.sun.id, created_at=now())
+    await campaign.save()
+    device.do("visit.plan", new_id(), body | {"campaign": str(campaign.id)})
+    assert [(one.status, one.code) for one in await device.push()] == [
+        ("rejected", "campaign.unknown"), ("applied", None),
+    ]  # fmt: skip
+
+
 async def test_a_companion_sees_the_visit_on_the_phone_and_may_finish_it(donghu, feng):
     (one,) = await enterprises(donghu, 1)
     planned = await plan(donghu.zhou, one, 0, companions=[str(feng.id)])

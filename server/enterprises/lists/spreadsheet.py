@@ -22,6 +22,8 @@ ENCODINGS = ("utf-8-sig", "gb18030")
 """Tried in this order: text that is not UTF-8 is hardly ever UTF-8 by chance. UTF-16 is told by its mark."""
 DELIMITERS = (",", "\t", ";", ",", "|")
 COLUMNS_MAX = 200
+SEEN_COLUMNS_MAX = 1000
+"""As far to the right as a workbook's row is looked at: what stands beyond `COLUMNS_MAX` is complained of, not passed over."""
 WORKBOOK_ROWS_MAX = 1_048_576
 """Rows a spreadsheet program keeps; a row that says it stands further down is made to hurt."""
 CELL_CHARACTERS_MAX = 20_000
@@ -169,7 +171,7 @@ def _refuse_entities(content: bytes) -> None:
 
 def _workbook_rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
     try:
-        for line, cells in enumerate(sheet.iter_rows(values_only=True, max_col=COLUMNS_MAX), 1):
+        for line, cells in enumerate(sheet.iter_rows(values_only=True, max_col=SEEN_COLUMNS_MAX), 1):
             if line > WORKBOOK_ROWS_MAX:
                 zh = f"工作表超过 {WORKBOOK_ROWS_MAX} 行,请删去末尾的空行后重新保存"
                 en = f"the sheet has more than {WORKBOOK_ROWS_MAX} rows; delete the empty ones at its end and save it again"
@@ -177,8 +179,10 @@ def _workbook_rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
             if cells.count(None) == len(cells):
                 continue
             texts = [_text_of(cell) for cell in cells]
-            if any(text.strip() for text in texts):
-                yield line, texts
+            while texts and not texts[-1].strip():
+                texts.pop()
+            if texts:
+                yield line, _within(texts, line)
     except (KeyError, ValueError, TypeError, OSError, ParseError, zipfile.BadZipFile) as error:
         raise _damaged(error) from None
 

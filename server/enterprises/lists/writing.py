@@ -18,7 +18,7 @@ from sync.bulk import among, ids, texts
 from sync.feed import touch, touch_many
 from sync.identity import new_id
 from sync.scopes import grant
-from sync.stamps import stamp_fields
+from sync.stamps import stamp_rows
 from sync.transaction import executemany, fetch, is_postgres
 
 _NOT_STORED = frozenset({COMMISSIONER, TEMPORARY})
@@ -134,6 +134,7 @@ async def change_firms(actor: Actor, changes: Sequence[tuple[Line, UUID]]) -> se
     codes = {line.values.get("credit_code", "") for line, _ in changes}
     owners = await _owners(actor.bureau, sorted(codes - {"", *(firm.credit_code for firm in firms.values())}))
     moment, rows, contacts, tiers, late = now(), [], [], [], set()
+    stamped: dict[UUID, set[str]] = {}
     for line, id in changes:
         if id not in firms or owners.get(line.values.get("credit_code", ""), id) != id:
             late.add(line.number)
@@ -148,8 +149,9 @@ async def change_firms(actor: Actor, changes: Sequence[tuple[Line, UUID]]) -> se
             contacts.append((id, after))
         if "tier" in changed:
             tiers.append((id, after["tier"]))
-        await stamp_fields(actor.bureau, KIND, id, changed, hand=str(actor.person), person=actor.person)
+        stamped.setdefault(id, set()).update(changed)
         touch(actor.bureau, NAME_KIND, id)
+    await stamp_rows(actor.bureau, KIND, stamped, hand=str(actor.person), person=actor.person)
     await executemany(
         "UPDATE enterprise SET credit_code = $3, name = $4, pinyin = $5, status = $6, region = $7, industry = $8,"
         " address = $9, tier = $10, size = $11, tags = $12, facts = $13, updated_at = $14 WHERE id = $1 AND bureau = $2",

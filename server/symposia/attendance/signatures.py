@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from server.answers import as_id
 from sync.identity import named_id
@@ -25,17 +25,22 @@ QUESTIONS = {
 }
 
 
+NAME_MAX, UNIT_MAX, POST_MAX, PHONE_MAX, WORD_MAX = 100, 200, 100, 50, 50
+"""Characters of what is said about one person."""
+LIMITS = {"name": NAME_MAX, "unit": UNIT_MAX, "post": POST_MAX, "phone": PHONE_MAX, "kind": WORD_MAX, "mode": WORD_MAX}
+
+
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who came, for whom, and how."""
 
-    kind: str = "firm"
+    kind: Annotated[str, Meta(max_length=WORD_MAX)] = "firm"
     enterprise: UUID | None = None
-    unit: str = ""
+    unit: Annotated[str, Meta(max_length=UNIT_MAX)] = ""
     """Firm or office in words, where it is in no registry."""
-    name: str
-    post: str = ""
-    phone: str = ""
-    mode: str = "present"
+    name: Annotated[str, Meta(max_length=NAME_MAX)]
+    post: Annotated[str, Meta(max_length=POST_MAX)] = ""
+    phone: Annotated[str, Meta(max_length=PHONE_MAX)] = ""
+    mode: Annotated[str, Meta(max_length=WORD_MAX)] = "present"
     excused: bool = False
 
 
@@ -59,7 +64,8 @@ def recorded_rows(record: UUID, answers: Mapping[str, Any]) -> list[tuple[UUID, 
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
-    words = {field: row[name] for field, name in QUESTIONS.items() if isinstance(row.get(name), str)}
+    """What is too long for a list is cut there: the record itself has it whole."""
+    words = {field: row[name][: LIMITS[field]] for field, name in QUESTIONS.items() if isinstance(row.get(name), str)}
     return Entry(
         enterprise=as_id(row.get("att_enterprise")),
         excused=row.get("att_leave") == "yes",
