@@ -114,11 +114,51 @@ def _arguments(args: type) -> str:
     return " ".join(texts) + (f" — {first}" if first else "")
 
 
+def issues() -> str:
+    """`docs/issues.md` as it is, with its tables of states, verbs and moves from the data."""
+    from server.issues.states import MOVES, OPEN, STATES, VERBS
+
+    def moves() -> list[list[str]]:
+        rows: dict[tuple[str, str, str], list[str]] = {}
+        for move in MOVES:
+            target = "the same" if move.source == move.target else move.target
+            target = "the state before" if move.verb == "unmerge" else target
+            sources = rows.setdefault((move.verb, target, move.outcome), [])
+            if (move.source or "(nothing)") not in sources:
+                sources.append(move.source or "(nothing)")
+        return [
+            [verb, "any open" if sorted(sources) == sorted(OPEN) else ", ".join(sources), target, outcome]
+            for (verb, target, outcome), sources in rows.items()
+        ]
+
+    def needs(fields: type[msgspec.Struct]) -> str:
+        every = msgspec.structs.fields(fields)
+        return ", ".join(field.name if field.required else f"({field.name})" for field in every)
+
+    tables = {
+        "States": [[s.code, s.zh, s.en, "yes" if s.is_open else "", s.waits_for] for s in STATES.values()],
+        "Verbs": [
+            [v.name, v.zh, v.permission, v.where, v.route, needs(v.fields), "yes" if v.offline else ""]
+            for v in VERBS.values()
+        ],
+        "Moves": moves(),
+    }
+    page = (HERE / "issues.md").read_text()
+    for heading, rows in tables.items():
+        before, section = page.split(f"## {heading}\n", 1)
+        text, _, head = section.partition("\n| ")
+        columns, _, rest = head.partition("\n\n")
+        first = "\n".join(columns.splitlines()[:2])
+        lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        page = f"{before}## {heading}\n{text}\n| {first}\n{lines}\n\n{rest}"
+    return page
+
+
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-PAGES = {"refusals.md": refusals, "cli.md": commands, "operations.md": operations}
+PAGES = {"refusals.md": refusals, "cli.md": commands, "operations.md": operations, "issues.md": issues}
 
 if __name__ == "__main__":
     for name, render in PAGES.items():

@@ -475,6 +475,32 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     ),
     "issue.merge_self": (422, "不能把事项并入它自己", "An issue cannot be merged into itself"),
     "issue.merge_closed": (409, "事项 {number} 已不在办理中", "Issue {number} is no longer open"),
+    "issue.stale": (
+        409,
+        "事项 {number} 已有新进展({person}:{verb_zh},现为“{state_zh}”),请看过再操作",
+        "{number} has moved on ({person}: {verb_en}, now “{state_en}”); look again and decide",
+    ),
+    "issue.parts_waiting": (
+        409,
+        "分办单位 {units} 尚未反馈;确需先答复,请在 without_parts 写明原因",
+        "These units have not answered for their part: {units}; say in without_parts why the answer does not wait",
+    ),
+    "issue.no_part": (
+        422,
+        "单位 {unit} 不在分办、协办之列,现有:{units}",
+        "Unit {unit} has no part in this; those that have: {units}",
+    ),
+    "issue.milestone_past": (
+        422,
+        "节点日期 {day} 已过,请填今天({today})或以后",
+        "The milestone {day} is past; name {today} or a later day",
+    ),
+    "issue.excluded": (
+        409,
+        "事项 {number} 已不计入统计:{reason}",
+        "{number} is left out of the rates already: {reason}",
+    ),
+    "issue.included": (409, "事项 {number} 本来就计入统计", "{number} is counted in the rates as it is"),
     "issue.split_all": (
         422,
         "不能拆出事项 {number} 的全部诉求,至少留下一条",

@@ -10,16 +10,18 @@ import msgspec
 from msgspec import Struct
 
 from server.audit.actions import record_event
-from server.issues.states import STATES, VERBS, Verb, find_move
+from server.issues.states import STATES, VERBS, Verb, find_move, verbs_from
 from server.issues.steps.dues import current_dues, due_columns, timeline
 from server.issues.steps.effects import EFFECTS
 from server.issues.steps.joining import find_issue
 from server.issues.steps.letters import Letter, store_letters
 from server.issues.steps.opening import KIND
-from server.issues.steps.step import Occurred, Step, co_units, impossible
+from server.issues.steps.parts import date_parts
+from server.issues.steps.step import Occurred, Step, impossible, parts_of, units_at_work, who_may
 from server.issues.tables import CONFIRMED, Issue, IssueEvent, IssueLink
 from server.moment import now
 from server.people.actor import Actor
+from server.people.tables import Person
 from server.refusals import refusal
 from server.reports.tables import Report
 from server.worktime.actions import Day, change_days, keep_calendar
@@ -42,18 +44,26 @@ async def reach_issue(actor: Actor, named: str | UUID) -> Issue:
 
 
 async def move_issue(
-    actor: Actor, named: str | UUID, verb: str, fields: Struct, occurred: Occurred | None = None
+    actor: Actor,
+    named: str | UUID,
+    verb: str,
+    fields: Struct,
+    occurred: Occurred | None = None,
+    base: int | None = None,
 ) -> Issue:
-    """Uses one verb of the table on one issue; `occurred` says when, for what a phone tells later.
+    """Uses one verb of the table on one issue; `occurred` says when, for what a phone tells later; `base` is the last line of the
+    timeline a desk had seen.
 
-    Raises `issue.unknown`, `permission.missing`, `issue.not_yours` (another unit's), `issue.move_impossible` (not from this
-    state), and what the verb itself refuses.
+    Raises `issue.unknown`, `permission.missing`, `issue.stale` (somebody was there since), `issue.not_yours` (another unit's),
+    `issue.move_impossible` (not from this state), and what the verb itself refuses.
     """
     rule = VERBS[verb]
     actor.must(rule.permission)
     async with transaction():
         await keep_calendar(actor.bureau)
         issue = await hold_issue(actor, named)
+        if base is not None and base != issue.events:
+            raise await _stale(issue, base)
         await _must_be_theirs(actor, issue, rule)
         moment = now()
         step = Step(
@@ -68,7 +78,7 @@ async def move_issue(
             kept=msgspec.to_builtins(fields) | ({"origin": occurred.origin} if occurred and occurred.origin else {}),
         )
         if find_move(verb, issue.state, step.outcome) is None:
-            raise impossible(issue, rule)
+            raise await impossible(issue, rule)
         effect = EFFECTS.get(verb)
         if effect is not None:
             await effect(step)
@@ -89,9 +99,33 @@ async def _must_be_theirs(actor: Actor, issue: Issue, verb: Verb) -> None:
     if actor.is_system or verb.where == "any":
         return
     units = actor.units(verb.permission)
-    working = [issue.lead] if verb.where == "lead" else [issue.lead, *await co_units(issue)]
+    working = [] if verb.where == "part" else [issue.lead]
+    if verb.where != "lead":
+        working += [part.unit for part in await parts_of(issue)]
     if not any(unit in units for unit in working):
-        raise refusal("issue.not_yours", number=issue.number, verb=verb.zh, verb_en=verb.en)
+        who = who_may(verb, await units_at_work(issue))
+        raise refusal(
+            "issue.not_yours",
+            number=issue.number,
+            verb=verb.zh,
+            verb_en=verb.en,
+            roles=who["roles"],
+            units=who["units"],
+        )
+
+
+async def _stale(issue: Issue, base: int) -> Exception:
+    """With the newer state, so that a desk can show what happened and decide again."""
+    (last,) = await IssueEvent.objects().where(
+        IssueEvent.bureau == issue.bureau, IssueEvent.issue == issue.id, IssueEvent.n == issue.events
+    )
+    who = await Person.objects().get((Person.bureau == issue.bureau) & (Person.id == last.person))
+    state, verb = STATES[issue.state], VERBS[last.verb]
+    return refusal(
+        "issue.stale", number=issue.number, base=base, n=issue.events, state=issue.state, state_zh=state.zh,
+        state_en=state.en, verb=verb.name, verb_zh=verb.zh, verb_en=verb.en, at=last.at, person=who.name if who else "",
+        possible=verbs_from(issue.state),
+    )  # fmt: skip
 
 
 async def _finish(step: Step, occurred: Occurred | None) -> None:
@@ -99,7 +133,7 @@ async def _finish(step: Step, occurred: Occurred | None) -> None:
     issue, verb = step.issue, step.verb
     move = find_move(verb.name, issue.state, step.outcome, step.target)
     if move is None:
-        raise impossible(issue, verb)
+        raise await impossible(issue, verb)
     issue.events += 1
     event = IssueEvent(
         id=new_id(),
@@ -127,6 +161,7 @@ async def _finish(step: Step, occurred: Occurred | None) -> None:
             issue.ext_requested = False  # nobody can decide it any more; a merge can be undone
     issue.updated_at = step.at
     await _set_dues(issue, [*step.timeline, event])
+    await date_parts(issue, [*step.timeline, event])
     await issue.save()
     touch(issue.bureau, KIND, issue.id, redirect_to=issue.merged_into if issue.state == "MERGED" else None)
     details: dict[str, Any] = {"verb": verb.name, "n": issue.events, "from": event.source, "to": event.target}
@@ -181,7 +216,9 @@ async def _open_after(bureau: UUID, last: UUID) -> list[Issue]:
 
 
 async def _redate(actor: Actor, issue: Issue, version: str) -> bool:
-    before = await _set_dues(issue, await timeline(issue.bureau, issue.id))
+    events = await timeline(issue.bureau, issue.id)
+    before = await _set_dues(issue, events)
+    await date_parts(issue, events)
     if not before:
         return False
     moment = now()

@@ -42,6 +42,7 @@ class Dispatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Without `lead` the routing matrix decides. `category` corrects the author's."""
 
     lead: Code = ""
+    split: Codes = []
     co: Codes = []
     category: Code = ""
     policy: Code = ""
@@ -52,6 +53,7 @@ class Dispatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Assign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lead: Annotated[str, Meta(min_length=1, max_length=64)]
+    split: Codes = []
     co: Codes = []
     words: Longer = ""
 
@@ -103,6 +105,8 @@ class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     letter: Annotated[str, Meta(min_length=1, max_length=4)]
     words: Words
     """The answer the enterprise gets."""
+    without_parts: Longer = ""
+    """Why the answer does not wait for units that have a part of their own."""
     files: Files = []
 
 
@@ -128,10 +132,27 @@ class Close(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     files: Files = []
 
 
+class Milestone(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    on: date
+    what: Words
+
+
 class Account(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     plan: Words
     milestone_on: date
+    """Of the next milestone."""
+    milestones: Annotated[list[Milestone], Meta(max_length=50)] = []
     reason: Words
+
+
+class ReviewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """It stays on account: how far it got, and what comes next."""
+
+    words: Words
+    milestone_on: date
+    milestones: Annotated[list[Milestone], Meta(max_length=50)] = []
+    """The plan from now on; empty leaves it as it was."""
+    files: Files = []
 
 
 class Transfer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,6 +160,26 @@ class Transfer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     number: Annotated[str, Meta(min_length=1, max_length=100)]
     """The number it has there."""
     words: Longer = ""
+
+
+class Remind(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    channel: Literal["phone", "letter", "system", "visit", "message"]
+    words: Longer = ""
+    """What they said."""
+    files: Files = []
+
+
+class Escalate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Words
+    owner: Annotated[str, Meta(max_length=64)] = ""
+    """Login of the person who has it in hand from now on."""
+
+
+class CoAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    words: Words
+    unit: Code = ""
+    """Whose answer it is; else that of the person's own unit, or for the lead of every unit it waits for."""
+    files: Files = []
 
 
 class RequestExtension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

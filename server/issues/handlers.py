@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Router, get, post, put
+from litestar import Request, Response, Router, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
@@ -17,6 +17,7 @@ from server.issues.queue.detail import IssueOut, show_issue
 from server.issues.queue.listing import Queue, Wanted, list_queue
 from server.issues.states import VERBS, Verb
 from server.issues.steps.letters import Letter, letters_of
+from server.refusals import refusal
 from server.worktime.actions import Day, DayOut, list_days
 
 ELSEWHERE = {"call_back"}
@@ -51,8 +52,9 @@ async def list_issues(
 
 
 @get("/issues/{issue:str}")
-async def get_issue(request: Request[Any, Any, Any], issue: FromPath[str]) -> IssueOut:
-    return await show_issue(request.user, issue)
+async def get_issue(request: Request[Any, Any, Any], issue: FromPath[str]) -> Response[IssueOut]:
+    shown = await show_issue(request.user, issue)
+    return Response(shown, headers={"ETag": f'"{shown.n}"'})
 
 
 @post("/issues/{issue:str}/merges", summary="批量并案 merge several into this one")
@@ -83,10 +85,27 @@ async def put_calendar(request: Request[Any, Any, Any], data: JSONBody[list[Day]
     return await once(request, request.user, work)  # type: ignore[return-value]
 
 
+def seen_by(request: Request[Any, Any, Any], base: int | None) -> int | None:
+    """The line of the timeline the desk had seen last, from `?base=7` or `If-Match: "7"`. Raises `request.malformed`."""
+    match = request.headers.get("if-match", "*").strip().removeprefix("W/").strip('"')
+    if match == "*":
+        return base
+    if not (match.isascii() and match.isdigit() and len(match) < 10):
+        raise refusal("request.malformed", reason='If-Match takes the "n" of the issue as it was seen')
+    return int(match)
+
+
 def route_for(verb: Verb) -> Any:
-    async def handler(request: Request[Any, Any, Any], issue: FromPath[str], data: JSONBody[verb.fields]) -> IssueOut:  # type: ignore[name-defined]
+    async def handler(
+        request: Request[Any, Any, Any],
+        issue: FromPath[str],
+        data: JSONBody[verb.fields],  # type: ignore[name-defined]
+        base: FromQuery[int | None] = None,
+    ) -> IssueOut:
+        seen = seen_by(request, base)
+
         async def work() -> IssueOut:
-            moved = await move_issue(request.user, issue, verb.name, data)
+            moved = await move_issue(request.user, issue, verb.name, data, base=seen)
             return await show_issue(request.user, moved.id)
 
         return await once(request, request.user, work)  # type: ignore[return-value]

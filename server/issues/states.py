@@ -33,7 +33,7 @@ class Verb(Struct, frozen=True):
     """Something a person may do to an issue.
 
     `where` says whose issue it must be for the person holding `permission`: "lead" (the lead unit lies in the person's
-    reach), "units" (the lead unit or one that helps it does), "any" (whoever may see it). `route` is the resource under
+    reach), "part" (one that helps it does), "units" (either), "any" (whoever may see it). `route` is the resource under
     /v1/issues/{issue}. The lead is among "units": it may note what a silent unit said on the telephone; else its issue
     would wait for ever.
     """

@@ -48,6 +48,13 @@ class Issue(Table, tablename="issue"):
     """The lead unit may not ask to return it (again)."""
     ext_requested = Boolean(default=False)
     escalated = Boolean(default=False)
+    escalation_owner = UUID(null=True, default=None)
+    """The person it was raised to; nobody in particular when the rules raised it."""
+    contact = UUID(null=True, default=None)
+    """The unit that has taken the contact with the enterprise over by signing; before, the author's unit keeps it (首接负责)."""
+    excluded = Boolean(default=False)
+    """Left out of every rate; `exclusion` says why, for all to see."""
+    exclusion = Text(default="")
     returns = Integer(default=0)
     waits = Integer(default=0)
     extensions = Integer(default=0)
@@ -121,7 +128,8 @@ def _sorted(reaches: Any) -> list[Any]:
 
 
 class IssueUnit(Table, tablename="issue_unit"):
-    """A unit at work on an issue, `lead` or `co`, until it was relieved."""
+    """A unit at work on an issue until it was relieved: `lead`, `split` (分办: a part of its own) or `co` (协办: helps the lead).
+    What is not the lead has a clock of its own from `asked_at`; `due` repeats what it says."""
 
     id = UUID(primary_key=True, default=None)
     bureau = UUID()
@@ -130,6 +138,10 @@ class IssueUnit(Table, tablename="issue_unit"):
     role = Text()
     since = Timestamptz()
     until = Timestamptz(null=True, default=None)
+    asked_at = Timestamptz(null=True, default=None)
+    signed_at = Timestamptz(null=True, default=None)
+    answered_at = Timestamptz(null=True, default=None)
+    due = Timestamptz(null=True, default=None)
 
 
 class IssueLink(Table, tablename="issue_link"):

@@ -34,7 +34,8 @@ class Actor(Struct, frozen=True, kw_only=True):
     def must(self, permission: str) -> None:
         """Raises `permission.missing` when no role of this person holds the permission."""
         if not self.may(permission):
-            raise refusal("permission.missing", permission=permission)
+            roles = sorted(role for role, permissions in ROLES.items() if permission in permissions)
+            raise refusal("permission.missing", permission=permission, roles=roles)
 
     def units(self, permission: str) -> frozenset[UUID]:
         """Every unit over which some role gives this person the permission."""

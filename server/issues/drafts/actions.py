@@ -105,7 +105,7 @@ async def must_have_room(actor: Actor) -> None:
 
 async def _row(issue: Issue) -> IssueDraft:
     if issue.state != DRAFT:
-        raise impossible(issue, VERBS["submit"])
+        raise await impossible(issue, VERBS["submit"])
     return await draft_of(issue.bureau, issue)
 
 

@@ -10,11 +10,12 @@ from msgspec import Raw, Struct
 
 from server.clocks.explanation import DueOut, explain
 from server.issues.actions import reach_issue
+from server.issues.queue.standing import Account, Contact, UnitAtWork, account_of, contact_of, units_of
 from server.issues.states import STATES, VERBS, find_move
 from server.issues.steps.dues import current_dues, timeline
 from server.issues.steps.effects import route_of
 from server.issues.steps.joining import find_issue, links_of
-from server.issues.tables import CONFIRMED, NEVER, Issue, IssueEvent, IssueUnit
+from server.issues.tables import CONFIRMED, NEVER, Issue, IssueEvent
 from server.moment import now
 from server.people.actor import SYSTEM, Actor
 from server.people.tables import Person, Unit
@@ -62,14 +63,6 @@ class LinkOut(Struct, frozen=True, kw_only=True):
     """The merged issue it came along with."""
 
 
-class UnitAtWork(Struct, frozen=True, kw_only=True):
-    code: str
-    name: str
-    role: str
-    since: datetime
-    until: datetime | None
-
-
 class Proposal(Struct, frozen=True, kw_only=True):
     lead: str
     co: tuple[str, ...]
@@ -85,6 +78,8 @@ class IssueOut(Struct, frozen=True, kw_only=True):
     state_zh: str
     state_en: str
     state_since: datetime
+    n: int
+    """Its last line in the timeline; sent back as `If-Match` or `base` with a verb, it makes sure that nobody was there since."""
     title: str
     category: str
     urgency: str
@@ -93,9 +88,15 @@ class IssueOut(Struct, frozen=True, kw_only=True):
     origin: str
     lead: str
     units: list[UnitAtWork]
+    contact: Contact | None
+    account: Account | None
     forced: bool
     ext_requested: bool
     escalated: bool
+    escalation_owner: UUID | None
+    excluded: bool
+    """Left out of the rates; `exclusion` says why."""
+    exclusion: str
     returns: int
     waits: int
     extensions: int
@@ -134,7 +135,10 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
         state_zh=STATES[issue.state].zh,
         state_en=STATES[issue.state].en,
         lead=units[issue.lead]["code"] if issue.lead in units else "",
-        units=await _units(issue, units),
+        n=issue.events,
+        units=await units_of(issue, units, events),
+        contact=await contact_of(issue, units),
+        account=account_of(issue, events),
         merged_into=into.number if into is not None else "",
         merged=[row["number"] for row in await _merged(issue)],
         next_due=None if issue.next_due >= NEVER else issue.next_due,
@@ -148,7 +152,8 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
 
 _SAME = (
     "id", "number", "state", "state_since", "title", "category", "urgency", "enterprise", "person", "origin", "forced",
-    "ext_requested", "escalated", "returns", "waits", "extensions", "redos", "letter", "letter_definition", "opened_at",
+    "ext_requested", "escalated", "escalation_owner", "excluded", "exclusion",
+    "returns", "waits", "extensions", "redos", "letter", "letter_definition", "opened_at",
     "closed_at", "next_clock",
 )  # fmt: skip
 
@@ -166,20 +171,6 @@ async def _merged(issue: Issue) -> list[dict[str, str]]:
 async def _proposal(issue: Issue) -> Proposal:
     route = await route_of(issue)
     return Proposal(lead=route.lead, co=route.co, version=route.version, why_zh=route.why_zh, why_en=route.why_en)
-
-
-async def _units(issue: Issue, units: dict[UUID, Any]) -> list[UnitAtWork]:
-    rows = (
-        await IssueUnit.objects()
-        .where(IssueUnit.bureau == issue.bureau, IssueUnit.issue == issue.id)
-        .order_by(IssueUnit.since, IssueUnit.id)
-    )
-    return [
-        UnitAtWork(
-            code=units[row.unit]["code"], name=units[row.unit]["name"], role=row.role, since=row.since, until=row.until
-        )
-        for row in rows
-    ]
 
 
 async def _links(issue: Issue) -> list[LinkOut]:

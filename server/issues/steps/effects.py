@@ -16,7 +16,8 @@ from server.issues.joining.splitting import split
 from server.issues.states import REOPEN_DAYS
 from server.issues.steps.dues import current_dues
 from server.issues.steps.letters import define_letter
-from server.issues.steps.step import HANDLING, Effect, Step, add_units, co_units, must_differ, set_units, units_named
+from server.issues.steps.parts import answer_co, ask_co, must_have_parts, sign_part
+from server.issues.steps.step import HANDLING, Effect, Step, must_differ, set_units, units_named
 from server.issues.tables import Issue
 from server.people.tables import Person
 from server.refusals import refusal
@@ -63,8 +64,8 @@ async def dispatch(step: Step) -> None:
         raise refusal("issue.no_lead", why=route.why_zh, why_en=route.why_en)
     if fields.policy and fields.policy not in shipped_policies():
         raise refusal("issue.policy", policy=fields.policy, policies=sorted(shipped_policies()))
-    units = await units_named(issue.bureau, [lead, *co])
-    await set_units(step, units[lead], [units[code] for code in co])
+    units = await units_named(issue.bureau, [lead, *co, *fields.split])
+    await set_units(step, units[lead], [units[code] for code in co], [units[code] for code in fields.split])
     issue.desk = step.actor.unit
     issue.category = fields.category or issue.category
     issue.policy = fields.policy or issue.policy
@@ -75,8 +76,11 @@ async def dispatch(step: Step) -> None:
 
 
 async def assign(step: Step) -> None:
-    units = await units_named(step.issue.bureau, [step.fields.lead, *step.fields.co])
-    await set_units(step, units[step.fields.lead], [units[code] for code in step.fields.co])
+    fields = step.fields
+    units = await units_named(step.issue.bureau, [fields.lead, *fields.co, *fields.split])
+    await set_units(
+        step, units[fields.lead], [units[code] for code in fields.co], [units[code] for code in fields.split]
+    )
     step.issue.desk = step.actor.unit
 
 
@@ -97,18 +101,9 @@ async def request_return(step: Step) -> None:
 async def decide_return(step: Step) -> None:
     step.issue.returns += 1
     if step.outcome == "granted":
-        await set_units(step, None, [])
+        await set_units(step, None)
     else:
         step.issue.forced = True
-
-
-async def ask_co(step: Step) -> None:
-    known = await co_units(step.issue)
-    units = await units_named(step.issue.bureau, step.fields.co)
-    asked = [unit for unit in units.values() if unit != step.issue.lead]
-    if not asked:
-        raise refusal("issue.co_is_lead", number=step.issue.number)
-    await add_units(step, [(unit, "co") for unit in asked if unit not in known])
 
 
 async def wait_for_enterprise(step: Step) -> None:
@@ -117,7 +112,13 @@ async def wait_for_enterprise(step: Step) -> None:
     step.issue.waits += 1
 
 
+async def sign(step: Step) -> None:
+    """From now on the unit that signed has the contact with the enterprise; until now whoever received it first had (首接负责)."""
+    step.issue.contact = step.issue.lead
+
+
 async def reply(step: Step) -> None:
+    await must_have_parts(step)
     step.issue.letter_definition = await define_letter(step.issue.bureau, step.fields.letter)
     step.issue.letter = step.fields.letter
     step.kept["letter_definition"] = step.issue.letter_definition
@@ -202,20 +203,53 @@ async def decide_extension(step: Step) -> None:
 
 
 async def escalate(step: Step) -> None:
-    step.issue.escalated = True
+    issue, login = step.issue, step.fields.owner
+    owner = await Person.objects().get((Person.bureau == issue.bureau) & (Person.login == login)) if login else None
+    if login and (owner is None or owner.disabled_at is not None):
+        raise refusal("person.unknown", login=login)
+    issue.escalated = True
+    issue.escalation_owner = owner.id if owner is not None else None
+    if owner is not None:
+        step.kept["owner_name"] = owner.name
 
 
 async def settle_escalation(step: Step) -> None:
-    step.issue.escalated = False
+    step.issue.escalated, step.issue.escalation_owner = False, None
+
+
+async def put_on_account(step: Step) -> None:
+    _must_come(step, [step.fields.milestone_on, *(milestone.on for milestone in step.fields.milestones)])
+
+
+async def review_account(step: Step) -> None:
+    _must_come(step, [step.fields.milestone_on, *(milestone.on for milestone in step.fields.milestones)])
+
+
+def _must_come(step: Step, days: list[date]) -> None:
+    today = step.at.astimezone(settings.timezone).date()
+    for day in days:
+        if day < today:
+            raise refusal("issue.milestone_past", day=day, today=today)
+
+
+async def exclude(step: Step) -> None:
+    if step.issue.excluded:
+        raise refusal("issue.excluded", number=step.issue.number, reason=step.issue.exclusion)
+    step.issue.excluded, step.issue.exclusion = True, step.fields.reason
+
+
+async def include(step: Step) -> None:
+    if not step.issue.excluded:
+        raise refusal("issue.included", number=step.issue.number)
+    step.issue.excluded, step.issue.exclusion = False, ""
 
 
 EFFECTS: dict[str, Effect] = {
     effect.__name__: effect
     for effect in (
-        dispatch, assign, request_return, decide_return, ask_co, wait_for_enterprise, reply, call_back, reopen, close,
-        request_extension, decide_extension, escalate, settle_escalation, merge, unmerge, split,
-        link_report, confirm_link, reject_link, unlink_report,
-        submit,
+        dispatch, assign, request_return, decide_return, ask_co, sign_part, answer_co, sign, wait_for_enterprise, reply, call_back,
+        reopen, close, request_extension, decide_extension, escalate, settle_escalation, put_on_account, review_account, exclude,
+        include, merge, unmerge, split, link_report, confirm_link, reject_link, unlink_report, submit,
     )
 }  # fmt: skip
 EFFECTS["record_reply"] = reply

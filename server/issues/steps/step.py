@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from msgspec import Struct
 from server.issues.states import STATES, VERBS, Verb, verbs_from
 from server.issues.tables import Issue, IssueEvent, IssueUnit
 from server.people.actor import SYSTEM, Actor
+from server.people.roles import ROLES
 from server.people.tables import Unit
 from server.refusals import refusal
 from sync.identity import new_id
@@ -62,8 +63,10 @@ def must_differ(step: Step, *verbs: str) -> None:
         raise refusal("issue.same_person", done=VERBS[done.verb].zh, done_en=VERBS[done.verb].en, wanted=step.verb.zh)
 
 
-def impossible(issue: Issue, verb: Verb) -> Exception:
+async def impossible(issue: Issue, verb: Verb) -> Exception:
+    """Says what may be done instead, and by whom."""
     state = STATES[issue.state]
+    units = await units_at_work(issue)
     return refusal(
         "issue.move_impossible",
         number=issue.number,
@@ -74,7 +77,35 @@ def impossible(issue: Issue, verb: Verb) -> Exception:
         verb_zh=verb.zh,
         verb_en=verb.en,
         possible=verbs_from(issue.state),
+        allowed=[who_may(VERBS[name], units) for name in verbs_from(issue.state) if VERBS[name].route],
     )
+
+
+def who_may(verb: Verb, units: dict[str, list[str]]) -> dict[str, Any]:
+    """The roles that hold a verb's permission, and the codes of the units it is theirs to use for; none where any may."""
+    where = {"lead": ["lead"], "part": ["split", "co"], "units": ["lead", "split", "co"]}.get(verb.where, [])
+    return {
+        "verb": verb.name,
+        "zh": verb.zh,
+        "en": verb.en,
+        "roles": sorted(role for role, permissions in ROLES.items() if verb.permission in permissions),
+        "units": sorted({code for role in where for code in units.get(role, [])}),
+    }
+
+
+async def units_at_work(issue: Issue) -> dict[str, list[str]]:
+    """Codes of the units that have the issue now, by what they do with it."""
+    rows = await IssueUnit.select(IssueUnit.unit, IssueUnit.role).where(
+        IssueUnit.bureau == issue.bureau, IssueUnit.issue == issue.id, IssueUnit.until.is_null()
+    )
+    if not rows:
+        return {}
+    found = await Unit.select(Unit.id, Unit.code).where(Unit.id.is_in([row["unit"] for row in rows]))
+    codes = {row["id"]: row["code"] for row in found}
+    at_work: dict[str, list[str]] = {}
+    for row in rows:
+        at_work.setdefault(row["role"], []).append(codes.get(row["unit"], ""))
+    return at_work
 
 
 async def units_named(bureau: UUID, codes: list[str]) -> dict[str, UUID]:
@@ -87,29 +118,45 @@ async def units_named(bureau: UUID, codes: list[str]) -> dict[str, UUID]:
     return by_code
 
 
-async def set_units(step: Step, lead: UUID | None, co: list[UUID]) -> None:
-    """From now on these and no others work on the issue; who did before stays on record."""
+async def set_units(step: Step, lead: UUID | None, co: Sequence[UUID] = (), split: Sequence[UUID] = ()) -> None:
+    """From now on these and no others work on the issue; who did before stays on record. The lead leads, whatever else it is
+    named for; a unit with a part of its own does not help besides."""
     issue = step.issue
     await IssueUnit.update({IssueUnit.until: step.at}).where(
         IssueUnit.bureau == issue.bureau, IssueUnit.issue == issue.id, IssueUnit.until.is_null()
     )
     issue.lead = lead
-    wanted = ([(lead, "lead")] if lead is not None else []) + [(unit, "co") for unit in co if unit != lead]
-    await add_units(step, wanted)
+    roles = dict.fromkeys(co, "co") | dict.fromkeys(split, "split") | ({lead: "lead"} if lead is not None else {})
+    await add_units(step, sorted(roles.items(), key=lambda one: ("lead", "split", "co").index(one[1])))
 
 
 async def add_units(step: Step, wanted: list[tuple[UUID, str]]) -> None:
     issue = step.issue
     rows = [
-        IssueUnit(id=new_id(), bureau=issue.bureau, issue=issue.id, unit=unit, role=role, since=step.at)
+        IssueUnit(
+            id=new_id(),
+            bureau=issue.bureau,
+            issue=issue.id,
+            unit=unit,
+            role=role,
+            since=step.at,
+            asked_at=None if role == "lead" else step.at,
+        )
         for unit, role in wanted
     ]
     if rows:
         await IssueUnit.insert(*rows)
 
 
-async def co_units(issue: Issue) -> list[UUID]:
-    rows = await IssueUnit.select(IssueUnit.unit).where(
-        IssueUnit.bureau == issue.bureau, IssueUnit.issue == issue.id, IssueUnit.role == "co", IssueUnit.until.is_null()
+async def parts_of(issue: Issue) -> list[IssueUnit]:
+    """The units that help now, or have a part of their own."""
+    return (
+        await IssueUnit.objects()
+        .where(
+            IssueUnit.bureau == issue.bureau,
+            IssueUnit.issue == issue.id,
+            IssueUnit.role != "lead",
+            IssueUnit.until.is_null(),
+        )
+        .order_by(IssueUnit.since, IssueUnit.id)
     )
-    return [row["unit"] for row in rows]
