@@ -58,7 +58,7 @@ async def move_issue(
     `issue.move_impossible` (not from this state), and what the verb itself refuses.
     """
     rule = VERBS[verb]
-    actor.must(rule.permission)
+    actor.must(rule.permission, roles=who_may(rule, {})["roles"])
     async with transaction():
         await keep_calendar(actor.bureau)
         issue = await hold_issue(actor, named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -31,11 +32,10 @@ class Actor(Struct, frozen=True, kw_only=True):
     def may(self, permission: str) -> bool:
         return self.is_system or any(permission in ROLES[role] for role in self.roles)
 
-    def must(self, permission: str) -> None:
-        """Raises `permission.missing` when no role of this person holds the permission."""
+    def must(self, permission: str, **details: Any) -> None:
+        """Raises `permission.missing`, with what else the caller can tell, when no role of this person holds the permission."""
         if not self.may(permission):
-            roles = sorted(role for role, permissions in ROLES.items() if permission in permissions)
-            raise refusal("permission.missing", permission=permission, roles=roles)
+            raise refusal("permission.missing", permission=permission, **details)
 
     def units(self, permission: str) -> frozenset[UUID]:
         """Every unit over which some role gives this person the permission."""
