@@ -180,6 +180,7 @@ async def get_hello(request: PhoneRequest) -> HelloResponse:
         client_min=settings.client_version_min,
         retires_on=settings.protocol_1_retires_on,
         file_bytes_max=settings.file_bytes_max,
+        push_bytes_max=settings.body_bytes_max,
     )
     return answered(request, about)
 

@@ -33,8 +33,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Time zone of the bureaus' working days."""
     pool_connections_max: int = 10
     """PostgreSQL connections one process keeps."""
-    body_bytes_max: int = 8 * 1024 * 1024
-    """Largest request body after decompression; files have their own limit."""
+    body_bytes_max: Annotated[int, Meta(ge=2 * 1024 * 1024)] = 8 * 1024 * 1024
+    """Largest request body after decompression, 2 MiB at least, for the largest operation of a phone; files have their own limit."""
     files: Annotated[str, Meta(pattern="^(?!s3:)|^s3://[^/]")] = ""
     """Where whole files are kept: a folder, or `s3://bucket/prefix`; empty means `files` in the data folder."""
     files_endpoint: str = ""

@@ -67,4 +67,9 @@ def _changed_by_another(
         return False
     if stamp is not None and _is_news(stamp, base, hand):
         return True
-    return field in was and was[field] != now
+    return field in was and was[field] != now and not (_is_nothing(was[field]) and _is_nothing(now))
+
+
+def _is_nothing(value: Any) -> bool:
+    """A phone that was shown no value says null; a kind may keep an empty text or list for the same."""
+    return value is None or value in ("", [])

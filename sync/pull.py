@@ -146,7 +146,12 @@ def _answer(context: DeviceContext, cursor: Cursor, head: Head, changes: list[Ch
 
 
 async def hello(
-    context: DeviceContext, *, client_min: str = "", retires_on: date | None = None, file_bytes_max: int = 0
+    context: DeviceContext,
+    *,
+    client_min: str = "",
+    retires_on: date | None = None,
+    file_bytes_max: int = 0,
+    push_bytes_max: int = PUSH_BYTES_MAX,
 ) -> HelloResponse:
     """What a client asks before it starts."""
     async with transaction(readonly=True):
@@ -166,7 +171,7 @@ async def hello(
         features=list(FEATURES),
         operations_max=OPERATIONS_MAX,
         operation_bytes_max=OPERATION_BYTES_MAX,
-        push_bytes_max=PUSH_BYTES_MAX,
+        push_bytes_max=min(push_bytes_max, PUSH_BYTES_MAX),
         pull_limit_max=PULL_LIMIT_MAX,
         pull_bytes_max=PULL_BYTES_MAX,
         repairs_max=REPAIRS_MAX,

@@ -125,7 +125,7 @@ class Phone(Queue):
                 answer = await self._send(batch)
             except Answered as no:
                 mended += 1
-                if mended > TRIES_MAX or not self._mend(no):
+                if mended > TRIES_MAX or not (self._mend(no) or self._send_less(no, batch)):
                     raise
                 continue
             with self.together():
@@ -164,6 +164,13 @@ class Phone(Queue):
             return False
         else:
             return no.code == "device.unknown" and self.fall_back()
+        return True
+
+    def _send_less(self, no: Answered, batch: list[tuple[int, bytes]]) -> bool:
+        """The server takes less at once than the protocol allows."""
+        if no.status != 413 or len(batch) == 1:
+            return False
+        self.push_bytes = sum(len(body) for _, body in batch) // 2
         return True
 
     async def upload_files(self) -> None:

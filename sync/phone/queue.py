@@ -16,6 +16,9 @@ PUSH_BYTES = 4 * 1024 * 1024
 class Queue(Store):
     """A store whose operations are numbered at the first attempt to send, and kept for thirty days after their result."""
 
+    push_bytes = PUSH_BYTES
+    """What one push carries: less after a server that takes less said so."""
+
     def _next_batch(self) -> list[tuple[int, bytes]]:
         """Number what has never been tried, and take as much as one push carries."""
         with self.together():
@@ -32,7 +35,7 @@ class Queue(Store):
         )
         for row in waiting:
             size += len(row["body"].encode())
-            if batch and size > PUSH_BYTES:
+            if batch and size > self.push_bytes:
                 break
             batch.append((row["n"], row["body"].encode()))
         return batch

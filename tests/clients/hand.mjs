@@ -54,7 +54,7 @@ const verbs = {
     lose: ({ key }) => { delete phone.state.rows[key]; phone.save(); return {}; },
     spoil: ({ cursor }) => { phone.state.cursor = cursor; phone.save(); return {}; },
     news,
-    state: () => ({ ...phone.state, met }),
+    state: () => ({ ...phone.state, met, mustUpdate: phone.mustUpdate ?? null, carries: phone.limits.push_bytes_max }),
 };
 for await (const line of readline.createInterface({ input: process.stdin })) {
     const asked = JSON.parse(line);

@@ -98,7 +98,7 @@ export class Phone {
         } else if (status === 401 && state.former.length > 0) {
             Object.assign(state, state.former.pop(), { mustOffer: true });
             await this.hello();
-        } else if (code === 'envelope.too_large') {
+        } else if (status === 413) { // fewer operations at once
             this.limits.push_bytes_max /= 2;
         } else if (code === 'device_revoked') { // rule 22: what it was shown goes, its work stays
             Object.assign(state, { isRevoked: true, rows: {}, redirects: {}, cursor: null, until: null });
@@ -426,10 +426,13 @@ export class Phone {
         await this.push();
         await this.upload();
         try {
-            await this.pull();
-            state.isRevoked = false; // a person who was disabled is back
+            if (!this.mustUpdate) {
+                await this.pull();
+                state.isRevoked = false; // a person who was disabled is back
+            }
         } catch (refused) {
-            if (refused.code !== 'device_revoked') throw refused;
+            if (refused.status === 426) this.mustUpdate = refused.details; // 23: the work is handed in, and nothing read
+            else if (refused.code !== 'device_revoked') throw refused;
         }
         const isDone = state.queue.length === 0 && state.files.every((file) => file.stored ?? file.trouble);
         if (state.isRevoked && isDone) Object.assign(state, { journal: [], files: [], results: {} }); // 22

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -370,3 +371,46 @@ async def at_the_portal(store: Path) -> None:
 def test_what_is_no_answer_of_the_server_changes_nothing(tmp_path):
     node()
     asyncio.run(at_the_portal(tmp_path / "zhou.json"))
+
+
+async def at_a_narrow_door(house: House, folder: Path) -> None:
+    """A server that takes less at once, a firm that becomes another while it is edited, and a protocol that retires."""
+    told = await asyncio.to_thread(house.run, "-c", SETTING_UP)
+    await asyncio.to_thread(house.start_all)
+    bureau = Bureau(house, told, folder / "reference.phone")
+    await bureau.phone.enrol(told["codes"][0])
+    firms = told["firms"]
+    async with App(folder / "zhou.json", house.addresses[0]) as app:
+        await app.ask("enrol", code=told["codes"][1])
+        await bureau.agrees(app)
+        kept = {"text": "走访" * 50_000}
+        made = [await app.ask("do", op="enterprise.dance", target=str(uuid4()), args=kept) for _ in range(12)]
+        await app.ask("edit", kind="enterprise", id=firms[8], set={"remark": "门在北面"})
+        merged = await bureau.desk.post(f"/v1/enterprises/{firms[8]}/merge", json={"into": firms[9]})
+        assert merged.is_success, merged.text
+        state = await bureau.agrees(app)
+        assert state["carries"] < 8 * 1024 * 1024
+        assert {state["results"][operation["id"]]["status"] for operation in made} == {"rejected"}
+        assert state["redirects"][f"enterprise_name/{firms[8]}"] == firms[9]
+        assert not {f"enterprise_name/{firms[8]}", f"enterprise/{firms[8]}"} & set(state["rows"])
+        assert (await bureau.facts(firms[9]))["remark"] == "门在北面"
+
+        await asyncio.to_thread(house.kill_all)
+        house.around["QIFANG_PROTOCOL_1_RETIRES_ON"] = str(date.today() - timedelta(days=2))
+        await asyncio.to_thread(house.start_all)
+        last = await app.submit(firms[0], 99)
+        await bureau.set(firms[1], staff="99")
+        assert await app.ask("try") == {"done": True}
+        state = await app.ask("state")
+        assert state["mustUpdate"]["client_version_min"] == "-"
+        assert (state["queue"], state["results"][state["journal"][-1]["operation"]["id"]]["status"]) == ([], "applied")
+        assert state["rows"][f"enterprise/{firms[1]}"]["d"]["facts"]["staff"] != "99"
+        assert last in await records(bureau.desk)
+    await bureau.aclose()
+
+
+def test_a_client_from_the_page_sends_less_follows_a_merge_and_hands_in_its_work_when_its_protocol_retires(tmp_path):
+    node()
+    with standing(tmp_path / "data") as house:
+        house.around["QIFANG_BODY_BYTES_MAX"] = str(2 * 1024 * 1024)
+        asyncio.run(at_a_narrow_door(house, tmp_path))

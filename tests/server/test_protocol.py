@@ -264,8 +264,8 @@ async def test_rule_20_the_reference_phone_may_speak_messagepack_from_end_to_end
     packed, plain = Phone(":memory:", line, msgpack=True, packs=packs), await phone(donghu, donghu.zhou)
     await packed.enrol(await codes())
     await packed.sync()
-    base, was = packed.version("enterprise", firm), {"staff": "40"}
-    edit = packed.do("enterprise.patch", firm, {"set": {"staff": "41"}}, base=base, was=was)
+    base, was = packed.version("enterprise", firm), {"staff": "40", "remark": None}
+    edit = packed.do("enterprise.patch", firm, {"set": {"staff": "41", "remark": "搬到新址"}}, base=base, was=was)
     strange = packed.do("enterprise.dance", firm, {"half": 0.5, "many": 2**60, "none": None, "text": "搬迁½" * 400})
     await packed.sync()
     results = (packed.result(edit), packed.result(strange))
@@ -280,4 +280,30 @@ async def test_rule_20_the_reference_phone_may_speak_messagepack_from_end_to_end
     with pytest.raises(Answered) as refused:
         await packed.pull()
     assert refused.value.code == "device_revoked"
+    await line.aclose()
+
+
+async def test_rule_5_a_phone_sends_less_when_the_server_takes_less(donghu, monkeypatch):
+    """A bureau behind a narrow door: two MiB a request, while the backlog of a week is three."""
+    import httpx
+
+    from server import app, compression, door, phones
+    from sync.phone import Phone
+
+    narrow = msgspec.structs.replace(app.settings, body_bytes_max=2 * 1024 * 1024)
+    for module in (app, compression, door, phones):
+        monkeypatch.setattr(module, "settings", narrow)
+    line = httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=door.Envelope(app.create_app())), base_url="http://qifang.test"
+    )
+    for packs in (False, True):
+        offered = await donghu.chen.client.post("/v1/enrolments", json={"login": "zhou"})
+        device = Phone(":memory:", line, packs=packs)
+        await device.enrol(offered.json()["code"])
+        assert (await device.hello()).push_bytes_max == 2 * 1024 * 1024
+        made = [device.do("enterprise.dance", new_id(), {"text": "走访" * 50_000}) for _ in range(10)]
+        await device.sync()
+        assert device.unsent() == []
+        assert {device.result(one).status for one in made} == {"rejected"}
+        assert (await device.hello()).have_n == 10
     await line.aclose()

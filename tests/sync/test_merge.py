@@ -1,5 +1,6 @@
 """Rule 8's merge as laws, for any two hands and any fields."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -83,3 +84,12 @@ def test_a_value_changed_without_a_stamp_conflicts_when_it_is_not_what_the_phone
     assert merge.conflicts["name"].server == "imported"
     merge = merge_fields(base=5, was={"name": "old"}, wanted=wanted, current={"name": "old"}, stamps={}, hand="mine")
     assert merge.changes == wanted
+
+
+@pytest.mark.parametrize("was", [None, "", []])
+@pytest.mark.parametrize("now", [None, "", []])
+def test_rule_8_a_field_without_a_value_is_the_same_however_that_is_said(was, now):
+    told = {"base": 5, "wanted": {"remark": "new"}, "stamps": {}, "hand": "phone"}
+    assert merge_fields(was={"remark": was}, current={"remark": now}, **told).changes == {"remark": "new"}
+    for value in (0, False, "set", ["a"]):
+        assert "remark" in merge_fields(was={"remark": was}, current={"remark": value}, **told).conflicts
