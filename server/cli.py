@@ -19,6 +19,7 @@ COMMANDS = {
     "routing": "server.routing.commands:routing",
     "issue": "server.issues.commands:issue",
     "campaign": "server.campaigns.commands:campaign",
+    "notice": "server.notices.commands:notice",
     "api": "server.simulation.api_command:api",
     "phone": "server.simulation.phone_commands:phone",
     "simulate": "server.simulation.simulate_command:simulate_phones",

@@ -7,6 +7,7 @@ from piccolo.conf.apps import AppConfig, table_finder
 TABLE_MODULES = [
     "server.people.tables",
     "server.audit.tables",
+    "server.notices.tables",
     "server.files.tables",
     "server.enterprises.tables",
     "server.worktime.tables",

@@ -635,6 +635,46 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "操作过于频繁,请 {retry_after} 秒后再试",
         "Too many requests; try again in {retry_after} seconds",
     ),
+    # notices
+    "notice.unknown": (404, "没有这条通知", "No such notice"),
+    "channel.unknown": (404, "没有这个通知通道", "No such channel"),
+    "channel.address": (
+        422,
+        "通道地址不完整:请填写平台给出的完整网址,不含用户名",
+        "The address of the channel is not whole: give the address the platform shows, without a user name",
+    ),
+    "channel.template": (
+        422,
+        "模板不能使用({reason})。应为有效的 JSON 或表单,可用的占位:{places}",
+        "The template cannot be used ({reason}). It must be JSON or a form; it may name: {places}",
+    ),
+    "channel.headers": (
+        422,
+        "请求头“{name}”不能使用,最多 {limit} 个",
+        "The header {name} cannot be used; there may be {limit} at most",
+    ),
+    "channel.too_many": (422, "通道过多,最多 {limit} 个", "Too many channels; the limit is {limit}"),
+    "channel.kind_fixed": (
+        409,
+        "该通道的类型是 {kind},不能更改;请停用后另建一个",
+        "This channel is of the kind {kind}; disable it and add another one instead",
+    ),
+    "channel.no_recipient": (
+        422,
+        "请填写接收测试消息的邮箱或手机号码",
+        "Say which mail address or number the test message is for",
+    ),
+    "channel.unreadable": (
+        409,
+        "通道的密钥无法解读(服务器密钥已更换),请重新填写连接信息",
+        "The secrets of the channel cannot be read (the server's own secret has changed); give its connection again",
+    ),
+    "delivery.unknown": (404, "没有这条发送记录", "No such delivery"),
+    "delivery.held_back": (
+        409,
+        "这条通知已静音或等待汇总,不能重发",
+        "This notice is muted or waits for a digest; it cannot be sent again",
+    ),
     "link.code_wrong": (403, "统一社会信用代码后四位不符", "The last four characters of the credit code do not match"),
 }
 

@@ -16,6 +16,9 @@ from server.feedback import handlers as feedback
 from server.files import handlers as files
 from server.files.reading import handlers as file_reading
 from server.issues import handlers as issues
+from server.notices.channels import handlers as channels
+from server.notices.inbox import handlers as inbox
+from server.notices.outbox import handlers as outbox
 from server.people import handlers as people
 from server.quarantine import handlers as quarantine
 from server.questionnaires import handlers as questionnaires
@@ -39,6 +42,9 @@ def routers() -> list[ControllerRouterHandler]:
         rxdb.router,
         quarantine.router,
         feedback.router,
+        inbox.router,
+        channels.router,
+        outbox.router,
         files.router,
         file_reading.router,
         enterprises.router,

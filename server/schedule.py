@@ -19,6 +19,7 @@ from server.files.pictures.thumbnails import make_thumbnails
 from server.files.upkeep.sweeping import drop_unreferenced
 from server.keeping.history import collect_tombstones
 from server.moment import now
+from server.notices.outbox.working import forget_notices, work_outbox
 from server.quarantine.actions import forget_results, release_overdue
 from server.sessions.actions import forget_old_rows
 from server.settings import settings
@@ -48,6 +49,8 @@ JOBS = (
     Job("forget_results", "27 3 * * *", forget_results),
     Job("collect_tombstones", "57 3 * * *", collect_tombstones),
     Job("release_overdue", "*/10 * * * *", release_overdue),
+    Job("work_outbox", "* * * * *", work_outbox),
+    Job("forget_notices", "17 4 * * *", forget_notices),
     Job("close_ended_rounds", "7 0 * * *", close_ended_rounds),
 )
 

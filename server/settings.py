@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from datetime import date
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -136,8 +137,21 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """From this day on phones that speak version 1 of the protocol are only heard, and told to update. Empty: never."""
     protocol_1_grace_days: int = 365
     """For how many days after that they may still hand in what they recorded."""
+    notice_networks: str = ""
+    """Private networks that notices may be sent into, as `10.1.0.0/16, 127.0.0.1/32`; empty: public addresses alone."""
+    notice_seconds_max: int = 10
+    """Longest time one try to send a notice may take."""
+    notice_days: int = 200
+    """How long notices and the log of their deliveries are kept; at least 180."""
     log_level: str = "info"
     """debug, info, warning or error."""
+
+    def __post_init__(self) -> None:
+        _ = self.allowed_networks  # a ValueError here names the network
+
+    @property
+    def allowed_networks(self) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(part.strip()) for part in self.notice_networks.split(",") if part.strip()]
 
     @property
     def data_folder(self) -> Path:

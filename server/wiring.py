@@ -26,6 +26,7 @@ from server.issues.steps.effects import before_closing
 from server.issues.steps.joining import follow_enterprise_merge as follow_issues_of_merged
 from server.issues.steps.opening import follow_reports
 from server.issues.tables import Issue
+from server.notices import kinds as notice_kinds
 from server.people import kinds as people_kinds
 from server.questionnaires import kinds as questionnaire_kinds
 from server.records import phones as record_operations
@@ -58,6 +59,7 @@ def connect() -> None:
     people_kinds.connect()
     watching.connect()
     feedback.connect()
+    notice_kinds.connect()
     enterprise_kinds.connect()
     questionnaire_kinds.connect()
     routing_kinds.connect()

@@ -49,7 +49,7 @@ ROLES: dict[str, frozenset[str]] = {
             "record.review", "report.read", "report.file", "report.link", "issue.read", "issue.note", "issue.supervise", "issue.extend",
             "issue.merge", "routing.read", "routing.write", "campaign.read", "campaign.run", "campaign.ask", "visit.read",
             "symposium.record", "task.read", "person.read", "device.enrol", "device.revoke", "quarantine.judge", "audit.read",
-            "file.upload", "file.read",
+            "file.upload", "file.read", "delivery.read",
         }
     ),
     COORDINATOR: frozenset(
@@ -69,12 +69,12 @@ ROLES: dict[str, frozenset[str]] = {
     ADMIN: frozenset(
         {
             "person.read", "person.write", "unit.write", "device.enrol", "device.revoke", "form.read", "form.publish",
-            "routing.read", "routing.write", "audit.read", "feedback.read",
+            "routing.read", "routing.write", "audit.read", "feedback.read", "channel.write", "delivery.read", "delivery.replay",
         }
     ),
 }  # fmt: skip
 
-EVERYBODY = frozenset({"feedback.send"})
+EVERYBODY = frozenset({"feedback.send", "notice.read"})
 """What every person who works here may do."""
 ROLES = {role: permissions | EVERYBODY for role, permissions in ROLES.items()}
 

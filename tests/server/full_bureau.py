@@ -24,6 +24,7 @@ def ok(answer: Any) -> Any:
 
 async def fill(cast: Any) -> dict[str, Any]:
     """Puts a row into every drawer and tells an id for each collection the addresses name."""
+    from server.notices.telling import tell
     from server.questionnaires.actions import publish_form
     from server.routing.actions import load_taxonomy
 
@@ -68,6 +69,11 @@ async def fill(cast: Any) -> dict[str, Any]:
     quarantined = (await fetch("SELECT id FROM sync_quarantine WHERE bureau = $1", [plain(cast.bureau)]))[0]["id"]
     assignment = ok(await sun.get(f"/v1/enterprises/{firm}/assignments"))[0]["id"]
     task = ok(await zhou.get("/v1/tasks"))["items"][0]["id"]
+    hook = {"kind": "webhook", "address": "http://127.0.0.1:9/"}  # where notices may not go
+    channel = ok(await cast.chen.client.post("/v1/channels", json={"name": "钩", "connection": hook}))["id"]
+    await tell(cast.bureau, [told_of(cast)])
+    notice = ok(await zhou.get("/v1/notices"))["items"][0]["id"]
+    delivery = ok(await cast.chen.client.get("/v1/deliveries"))["items"][0]["id"]
     return {
         "bureau": cast.bureau, "enterprises": firm, "other_enterprises": other, "assignments": assignment, "pools": "专精特新",
         "devices": device.device, "quarantine": quarantined, "conflicts": conflict,
@@ -76,7 +82,19 @@ async def fill(cast: Any) -> dict[str, Any]:
         "other_reports": second["id"], "issues": issue["number"], "issue_ids": issue["id"], "tasks": task,
         "visits": visit, "symposia": symposium, "campaigns": campaign, "rounds": 1, "slots": slot,
         "c": link.rsplit("/", 1)[1], "persons": cast.zhou.id,
+        "channels": channel, "notices": notice, "deliveries": delivery,
     }  # fmt: skip
+
+
+def told_of(cast: Any) -> Any:
+    from server.notices.senders.message import Words
+    from server.notices.telling import Telling
+
+    words = Words(title_zh="有一件事项", title_en="There is an issue")
+    return Telling(
+        topic="issue.dispatch", key="full", subject_kind="issue", subject=cast.bureau, words=words,
+        persons=frozenset({cast.zhou.id}),
+    )  # fmt: skip
 
 
 def filed_report(enterprise: UUID, title: str) -> dict[str, Any]:
