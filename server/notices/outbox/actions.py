@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -116,9 +116,9 @@ async def replay_failed(actor: Actor, wanted: Replay) -> Replayed:
 
 def _zoned(moment: datetime) -> datetime:
     """Raises `request.malformed` for a time that could mean several moments."""
-    if moment.tzinfo is None:
+    if moment.tzinfo is None or not 1 < moment.year < 9999:
         raise refusal("request.malformed", reason="times need a zone, e.g. 2026-11-22T09:00:00+08:00")
-    return moment
+    return moment.astimezone(UTC)
 
 
 async def _again(which: Any) -> None:
