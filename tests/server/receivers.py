@@ -31,6 +31,10 @@ class Request:
         return json.loads(self.body)
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # many workers knock at once
+
+
 class Receiver:
     """An HTTP server on a port of its own. `answer` decides; what came is kept in `got`."""
 
@@ -55,7 +59,7 @@ class Receiver:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), Handler)
 
     @property
     def address(self) -> str:
