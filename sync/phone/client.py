@@ -187,6 +187,7 @@ class Phone(Queue):
     async def pull(self) -> None:
         """Read pages until nothing is left. When the server asks for a reconcile, read everything again, and only then
         drop what is no longer there."""
+        self._heed_kinds()
         while True:
             try:
                 answer = await self._next_page()
@@ -198,6 +199,16 @@ class Phone(Queue):
             if _is_at_head(answer):
                 self.sweep()
                 return
+
+    def _heed_kinds(self) -> None:
+        """A cursor of other kinds begins anew, and what was lost before it is told by nobody: all that comes is compared with
+        all that is here, as in a reconcile."""
+        chosen = "" if self.kinds is None else ",".join(sorted(set(self.kinds)))
+        if self.meta("kinds") != chosen:
+            with self.together():
+                self.begin_reconcile()
+                self.set_meta("as_of", "")
+                self.set_meta("kinds", chosen)
 
     def _store_page(self, answer: PullResponse) -> None:
         """The rows of a page and the cursor behind them: both or neither."""
@@ -224,6 +235,7 @@ class Phone(Queue):
     async def check(self) -> list[str]:
         """Compare what this phone holds with what the server says it should hold, scope by scope, and fetch again what
         differs; once a day is enough. Returns the scopes that differed: there should be none."""
+        self._heed_kinds()
         if not self.meta("as_of"):
             await self.pull()
         address = f"/sync/v1/digest?as_of={self.meta('as_of')}"

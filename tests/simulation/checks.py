@@ -74,6 +74,10 @@ async def check_agreement(play: Play, handset: Handset) -> None:
     expected = play.model.visible(handset.person) | await _papers(play, handset.person)
     for kind, wanted in expected.items():
         rows = handset.phone.rows(kind)
+        if not handset.takes(kind):
+            strange = set(rows) - unsent
+            must(not strange, "I4", f"{kind} held by a phone that asks for other kinds: {names(strange)}")
+            continue
         lost, strange = wanted - set(rows), set(rows) - wanted - unsent
         if kind == "conflict":
             strange -= await _about_the_deleted(play, handset.person)
@@ -84,6 +88,20 @@ async def check_agreement(play: Play, handset: Handset) -> None:
             bodies = await LOADERS[kind](play.bureau, list(wanted))
             differ = {id for id in wanted - unsent if id not in bodies or msgspec.json.decode(bodies[id]) != rows[id]}
             must(not differ, "I1", f"{kind} says something else than on the server: {names(differ)}")
+
+
+async def check_documents(play: Play, person: UUID, kind: str, collection: Any) -> None:
+    """I1, I4, I7 for a reader that speaks RxDB's replication: what it holds and was not told to be deleted."""
+    play.tally.agreements += 1
+    wanted, live = play.model.visible(person)[kind], collection.live
+    lost, strange = wanted - set(live), set(live) - wanted
+    must(not lost, "I1", f"{kind} missing in a collection: {names(lost)}")
+    told = "I7" if strange & play.model.server.deleted else "I4"
+    must(not strange, told, f"{kind} of a collection never came as deleted: {names(strange)}")
+    bodies = await LOADERS[kind](play.bureau, list(wanted))
+    own = {id: {k: v for k, v in one.items() if k not in ("id", "v", "_deleted")} for id, one in live.items()}
+    differ = {id for id in wanted if id not in bodies or msgspec.json.decode(bodies[id]) != own[id]}
+    must(not differ, "I1", f"{kind} of a collection says something else than on the server: {names(differ)}")
 
 
 async def _papers(play: Play, person: UUID) -> dict[str, set[UUID]]:
@@ -149,13 +167,14 @@ async def check_operations(play: Play, alive: list[Handset]) -> None:
     found = await fetch("SELECT operation, state FROM sync_quarantine WHERE bureau = $1", [play.bureau])
     kept = {row["operation"]: row["state"] for row in found}
     made = {UUID(row["id"]) for one in alive for row in one.phone.db.execute("SELECT id FROM operation")}
+    known = play.model.acked | play.model.server.salvaged
     excused = play.model.taken_back - made - set(statuses)  # no phone has them any more, or only one that was revoked
-    vanished = (made | play.model.acked) - set(statuses) - excused
+    vanished = (made | known) - set(statuses) - excused
     must(not vanished, "I6", f"operations that were made or answered are nowhere: {names(vanished)}")
     for handset in alive:
         unsent = handset.phone.unsent()
         must(not unsent, "I2", f"operations without any result after healing: {names(unsent)}")
-    for id in (made | play.model.acked) - excused - play.reused:
+    for id in (made | known) - excused - play.reused:
         _check_operation(play, id, statuses[id], effects.get(id, 0), kept.get(id))
 
 
@@ -191,7 +210,7 @@ async def check_conflicts(play: Play, alive: list[Handset]) -> None:
     )
     for row in found:
         people = {row["person"], *(p for p in play.model.server.grants if play.model.sees(p, row["target"]))}
-        theirs = [one for one in alive if one.person in people]
+        theirs = [one for one in alive if one.person in people and one.takes("conflict")]
         shown = not theirs or any(row["id"] in one.phone.rows("conflict") for one in theirs)
         must(shown, "I9", f"nobody sees conflict {name(row['id'])}")
 

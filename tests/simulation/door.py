@@ -10,34 +10,28 @@ from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
 from uuid import UUID
 
 import asyncpg
-import msgspec
 
-from sync import configuration, devices
+from sync import configuration
 from sync import digest as digests
 from sync.database.engine import make_engine
-from sync.digest import digest
-from sync.packed import json_of, packed_of
-from sync.pull import hello, pull
-from sync.push import decode_packed_push, decode_push, push
-from sync.refusal import Refusal
 from sync.tables import NAMES
 from sync.transaction import execute, fetch, use_engine
-from sync.wire import EnrolRequest, PullRequest
-from tests.simulation.processes import Answer, Ask, Forget, Process, started
-from tests.simulation.world import TABLES, Registry, make_world, tus
+from tests.simulation import news
+from tests.simulation.bodies import Answer
+from tests.simulation.desk import at_desk
+from tests.simulation.gate import Holding
+from tests.simulation.processes import Ask, Forget, HeldElsewhere, Hush, Process, Work, started
+from tests.simulation.server import Headers, answer
+from tests.simulation.world import TABLES, Registry, make_world
 
 SECRET = b"a secret of the simulation only"
 BEGINNING = datetime(2026, 3, 2, 8, tzinfo=UTC)
 DOORS = 3
 """As many as the product may have processes on PostgreSQL; SQLite has one."""
 T = TypeVar("T")
-Headers = dict[str, str]
-JSON = {"Content-Type": "application/json"}
-PACKED = {"Content-Type": "application/msgpack"}
 
 
 class Clock:
@@ -79,45 +73,18 @@ class Engines:
         return int(found[0]["n"])
 
 
-async def answer(method: str, address: str, headers: Headers, body: bytes) -> Answer:
-    """What the product's door does, without its framework. Header names are in small letters."""
-    path, _, asked = address.partition("?")
-    query = dict(parse_qsl(asked))
-    echo = {"X-Request-Id": headers.get("x-request-id", "")}
-    try:
-        if path == "/sync/v1/enrol":
-            request = msgspec.json.decode(body, type=EnrolRequest)
-            return (
-                200,
-                echo | JSON,
-                msgspec.json.encode(await devices.enrol(request.code, request.incarnation, request.name)),
-            )
-        is_handing_in = path == "/sync/v1/push" or path.startswith("/files")
-        token = headers.get("authorization", "").removeprefix("Bearer ")
-        context = await devices.authenticate(token, salvage=is_handing_in)
-        if path.startswith("/files"):
-            status, more = await tus(context.bureau, method, path, headers, body)
-            return status, echo | more, b""
-        is_packed = headers.get("content-type") == PACKED["Content-Type"]
-        found = await _sync(context, path, query, body, is_packed=is_packed)
-        if is_packed and (packed := packed_of(found)) is not None:
-            return 200, echo | PACKED, packed
-        return 200, echo | JSON, msgspec.json.encode(found)
-    except Refusal as refused:
-        problem = msgspec.json.encode({"code": refused.code, "details": refused.details})
-        return refused.status, echo | {"Content-Type": "application/problem+json"}, problem
-    except (msgspec.DecodeError, ValueError):
-        return 400, echo | {"Content-Type": "application/problem+json"}, b'{"code": "request.malformed"}'
+async def perform(number: int, question: Ask | Work) -> Answer:
+    """Do in this process, as the one of that number, what is asked of it."""
+    if isinstance(question, Work):
+        await at_desk(question.name, question.bureau, question.id, question.texts)
+        return 200, {}, b""
+    return await answer(number, question.method, question.address, question.headers, question.body)
 
 
-async def _sync(context: Any, path: str, query: dict[str, str], body: bytes, *, is_packed: bool) -> Any:
-    if path == "/sync/v1/push":
-        return await push(context, decode_packed_push(body) if is_packed else decode_push(body))
-    if path == "/sync/v1/pull":
-        return await pull(context, msgspec.json.decode(json_of(body) if is_packed else body, type=PullRequest))
-    if path == "/sync/v1/digest":
-        return await digest(context, int(query["as_of"]), query["kinds"].split(",") if "kinds" in query else None)
-    return await hello(context)
+async def forget_all() -> None:
+    """Be as a process that has just started."""
+    digests._remembered.clear()
+    await news.hang_up()
 
 
 class House:
@@ -169,10 +136,16 @@ class House:
                 self.processes = before
 
     async def start_again(self) -> None:
-        """What the processes remember is gone, as when a server is set back."""
-        digests._remembered.clear()
+        """What the processes remember is gone, and every stream has ended, as when a server is set back."""
+        await forget_all()
         for process in self.processes:
             await process.ask(Forget())
+
+    async def hush(self, bureau: UUID) -> None:
+        """The phones of a bureau have hung up."""
+        news.hush(bureau)
+        for process in self.processes:
+            await process.ask(Hush(bureau))
 
     async def _maintain(self, statement: str) -> None:
         connection = await asyncpg.connect(self.postgres)
@@ -193,6 +166,8 @@ class House:
         self.run(empty())
 
     def close(self) -> None:
+        self.run(news.hang_up())
+        news.forget_hubs()
         self.run(self.engines.close_all())
         use_engine(None)
         self.registry.give_back()
@@ -208,13 +183,34 @@ class House:
 
     async def door(self, number: int, method: str, address: str, headers: Headers, body: bytes) -> Answer:
         """Ask one of the processes."""
-        told = {name.lower(): value for name, value in headers.items()}
+        return await self.ask(number, self.request(method, address, headers, body))
+
+    def request(self, method: str, address: str, headers: Headers, body: bytes) -> Ask:
+        return Ask(CLOCK.now, method, address, {name.lower(): value for name, value in headers.items()}, body)
+
+    async def ask(self, number: int, question: Ask | Work) -> Answer:
+        """Let one of the processes do this."""
         if self.processes:
-            asked = Ask(CLOCK.now, method, address, told, body)
-            return await self.processes[number % len(self.processes)].ask(asked)
-        token = chosen.set(number % self.doors + 1 if self.is_postgres else 0)
+            return await self.processes[number % len(self.processes)].ask(question)
+        return await self._here(number, question)
+
+    async def hold(self, number: int, question: Ask | Work) -> "Holding | HeldElsewhere":
+        """Let one of the processes do this, and hold it in the middle of its commit, until `end`."""
+        if self.processes:
+            return await self.processes[number % len(self.processes)].hold(question)
+        holding = Holding(self._here(number, question))
+        await holding.begin()
+        return holding
+
+    async def waiting(self) -> int:
+        """How many writers wait for another one now."""
+        return await self.engines.waiting()
+
+    async def _here(self, number: int, question: Ask | Work) -> Answer:
+        chosen_door = number % self.doors + 1 if self.is_postgres else 0
+        token = chosen.set(chosen_door)
         try:
-            return await answer(method, address, told, body)
+            return await perform(chosen_door, question)
         finally:
             chosen.reset(token)
 

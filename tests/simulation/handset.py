@@ -1,14 +1,17 @@
 """A phone in somebody's hand: it can be killed in the middle of anything, copied, and set back to an old copy."""
 
 import asyncio
+import random
 import sqlite3
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import httpx
 
 from sync.phone import Phone
+from tests.simulation.bodies import draw_coding
 from tests.simulation.door import CLOCK, House
 from tests.simulation.line import Crash, Line
 
@@ -38,9 +41,11 @@ class Handset:
     """One installation. `firm` are the notes, each with a topic, that it held and that its person has seen through that
     topic ever since: whatever happens, they may not disappear, not even for a while."""
 
-    def __init__(self, house: House, person: UUID, watch: Any, tally: Any, *, limit: int, packs: bool) -> None:
+    def __init__(self, house: House, person: UUID, watch: Any, tally: Any, *, limit: int, coding: int) -> None:
         self.house = house
-        self.packs = packs
+        self.draw = random.Random(coding)
+        """How each request is written; the same ones every time the history is played."""
+        self.kinds: list[str] | None = None
         self.person = person
         self.limit = limit
         self.watch = watch
@@ -51,11 +56,13 @@ class Handset:
         self.firm: set[tuple[UUID, str]] = set()
         self.task: asyncio.Task[Any] | None = None
         self.copy: bytes | None = None
+        self.listening: asyncio.Task[Any] | None = None
+        self.sight: Any = None
+        """What its person saw when it began to wait for news."""
         self._boot(None)
 
     def _boot(self, content: bytes | None) -> None:
-        self.line = Line(self.house, self.watch, self.tally)
-        self.line.packs = self.packs
+        self.line = Line(self.house, partial(self.watch, self), self.tally, lambda: draw_coding(self.draw))
         client = httpx.AsyncClient(transport=self.line, base_url="http://door")
         self.phone = Phone(
             ":memory:",
@@ -63,6 +70,7 @@ class Handset:
             clock=lambda: CLOCK.now + self.clock_offset,
             sleep=no_wait,
             limit=self.limit,
+            kinds=self.kinds,
         )
         if content is not None:
             self.phone.db.deserialize(content)
@@ -75,6 +83,15 @@ class Handset:
         content: bytes = db.serialize()
         return content
 
+    def takes(self, kind: str) -> bool:
+        return self.kinds is None or kind in self.kinds
+
+    def hang_up(self) -> None:
+        """Wait for news no longer."""
+        if self.listening is not None:
+            self.listening.cancel()
+            self.listening = None
+
     async def kill(self, content: bytes | None = None) -> None:
         """The process ends and starts again, with what is on its disk or with an old copy of it."""
         if self.task is not None:
@@ -83,6 +100,7 @@ class Handset:
             await asyncio.wait([self.task])
             self.task.exception()
             self.task = None
+        self.hang_up()
         kept = self.content() if content is None else content
         if content is not None:
             self.firm = set()
@@ -94,4 +112,5 @@ class Handset:
         return self.task is not None
 
     def close(self) -> None:
+        self.hang_up()
         self.phone.close()

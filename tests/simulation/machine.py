@@ -10,7 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from tests.simulation.door import House
 from tests.simulation.line import NAMES
-from tests.simulation.play import FIELDS, LIMITS, OFFSETS, PERSONS, PLACES, TOPICS, Play, Tally
+from tests.simulation.model import PERSONS
+from tests.simulation.play import FIELDS, LIMITS, OFFSETS, PLACES, TOPICS, Play, Tally
+from tests.simulation.waiting import KINDS, RX_KINDS
 
 Trace = list[tuple[str, dict[str, Any]]]
 Steps = dict[str, dict[str, st.SearchStrategy[Any]]]
@@ -41,10 +43,21 @@ STEPS: Steps = {
     "rotate": {},
     "back_up": {},
     "restore": {"which": some, "rotates": st.booleans()},
-    "enrol": {"person": upto(len(PERSONS)), "limit": upto(len(LIMITS)), "packs": st.booleans()},
+    "enrol": {"person": upto(len(PERSONS)), "limit": upto(len(LIMITS)), "coding": some},
     "check": {"phone": phone},
     "enrol_again": {"phone": phone},
-    "revoke_phone": {"phone": phone},
+    "revoke_phone": {"phone": phone, "days": st.sampled_from([0, 3])},
+    "suspend": {"person": upto(len(PERSONS)), "days": st.sampled_from([0, 3])},
+    "resume": {"person": upto(len(PERSONS))},
+    "choose_kinds": {"phone": phone, "which": upto(len(KINDS))},
+    "listen": {"phone": phone, "late": upto(3)},
+    "hear": {"phone": phone},
+    "read_rx": {
+        "person": upto(len(PERSONS)),
+        "kind": upto(len(RX_KINDS)),
+        "pages": upto(4),
+        "limit": st.integers(1, 4),
+    },
     "add": {"phone": phone, "place": upto(len(PLACES)), "form": upto(2), "files": upto(2)},
     "comment": {"phone": phone, "note": some, "files": upto(2)},
     "patch": {"phone": phone, "note": some, "field": upto(len(FIELDS)), "value": upto(3)},
@@ -75,7 +88,7 @@ STEPS: Steps = {
 }
 OFTEN = {
     "write": 2, "move": 2, "give": 2, "add": 4, "comment": 4, "patch": 4, "edit": 2, "sync": 6, "push": 3, "pull": 4,
-    "page": 2, "start": 2, "go_on": 3, "crash": 4, "race": 2, "decide": 2, "settle_here": 2, "amid": 3, "restore": 2,
+    "page": 2, "start": 2, "resume": 2, "hear": 2, "read_rx": 2, "go_on": 3, "crash": 4, "race": 2, "decide": 2, "settle_here": 2, "amid": 3, "restore": 2,
 }  # fmt: skip
 """Steps that stand in the machine more than once, so that histories do work and not only suffer."""
 FOCUSES: dict[str, set[str]] = {
@@ -84,6 +97,10 @@ FOCUSES: dict[str, set[str]] = {
     "reconciling": {"write", "amid", "rotate", "collect", "pull", "page", "edit", "crash"},
     "sending": {"add", "comment", "patch", "edit", "erase", "odd", "push", "sync", "ghost", "start", "go_on", "crash",
                 "decide", "retire", "settle", "settle_here", "wait", "take", "give", "merge"},
+    "stopping": {"write", "add", "comment", "patch", "push", "sync", "pull", "revoke_phone", "suspend", "resume", "decide",
+                 "wait", "clone", "crash", "start", "go_on", "ghost", "take", "give", "enrol"},
+    "waiting": {"write", "pin", "move", "edit", "delete", "merge", "give", "take", "take_and_give", "sync", "pull", "page",
+                "listen", "hear", "choose_kinds", "read_rx", "rotate", "collect", "race"},
     "restoring": {"write", "edit", "move", "take", "give", "add", "comment", "push", "sync", "pull", "back_up", "restore",
                   "copy", "set_back", "clone", "crash", "enrol_again", "wait", "forget"},
 }  # fmt: skip

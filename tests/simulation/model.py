@@ -4,13 +4,16 @@ What a desk does is noted here when it is done. What a phone did is noted when i
 """
 
 import copy
+from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 FORMS = "reference:forms"
+PERSONS = [UUID(int=number) for number in (1, 2, 3)]
 
 
 class Note:
@@ -37,8 +40,12 @@ class Server:
         """Operation → name of the handler that ran for it."""
         self.statuses: dict[UUID, str] = {}
         """Operation → what the server said of it last."""
-        self.revoked: set[str] = set()
-        """Ids of devices that were stopped."""
+        self.revoked: dict[str, datetime] = {}
+        """Devices that were stopped for good, and until when they may hand in what they recorded."""
+        self.suspended: dict[UUID, datetime] = {}
+        """Persons whose devices are stopped for the time being, and the same of them."""
+        self.salvaged: set[UUID] = set()
+        """Operations that stopped devices handed in: kept, and applied only when somebody accepts them."""
         self.told: set[UUID] = set()
         """Operations that were told as settled and new."""
 
@@ -52,6 +59,10 @@ class Model:
         """Operations a phone knows the result of."""
         self.taken_back: set[UUID] = set()
         """Operations that were answered, and that a restore of the server took back."""
+        self.copied: set[str] = set()
+        """Devices of which there was a second copy at some time."""
+        self.stirred: Counter[UUID] = Counter()
+        """How often the words of something a person sees have changed at the desk."""
         self.lost_files: set[UUID] = set()
         """What only the report of missing files speaks of."""
 
@@ -99,6 +110,15 @@ class Model:
         self.lost_files = self.lost_files | files if silently else set()
         self.server = copy.deepcopy(earlier)
 
+    def stir(self, note: UUID) -> None:
+        self.stirred.update(person for person in PERSONS if self.sees(person, note))
+
+    # who may go on ------------------------------------------------------------------------------------------------
+
+    def stopped_until(self, device: str, person: UUID) -> datetime | None:
+        """Until when the work of a stopped device is taken; None for one that goes on."""
+        return self.server.revoked.get(device) or self.server.suspended.get(person)
+
     # who sees what ------------------------------------------------------------------------------------------------
 
     def sees(self, person: UUID, note: UUID) -> bool:
@@ -123,6 +143,10 @@ class Model:
             "pin": {pin for id in notes for pin in self.server.notes[id].pins},
             "form": set(self.server.forms) if FORMS in self.server.grants.get(person, set()) else set(),
         }
+
+    def sight(self, person: UUID) -> Any:
+        """Something else whenever this person has something new to look at, or has lost something."""
+        return self.visible(person), self.stirred[person]
 
     def held_by_topic(self, person: UUID) -> set[tuple[UUID, str]]:
         """Each note with each topic through which this person sees it now."""

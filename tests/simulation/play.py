@@ -15,23 +15,27 @@ import msgspec
 from sync.conflicts import Resolution, resolve_conflict
 from sync.cursor import decode_cursor
 from sync.decisions import accept, release_overdue, return_to_author
-from sync.devices import issue_code, revoke_device
-from sync.feed import collect_tombstones, rotate_epoch, touch
+from sync.devices import issue_code
+from sync.feed import collect_tombstones, rotate_epoch
 from sync.operations import OperationContext
 from sync.phone import Answered, Offline
 from sync.refusal import Refusal
 from sync.results import forget_results
 from sync.scopes import grant, revoke
-from sync.stamps import stamp_fields
-from sync.transaction import execute, fetch, retrying, transaction
+from sync.transaction import fetch, retrying, transaction
 from tests.simulation import checks, world
-from tests.simulation.door import CLOCK, Answer, House, copy_of, restore_copy
-from tests.simulation.gate import GATE
+from tests.simulation.bodies import DAMAGED_CODES, Answer
+from tests.simulation.desk import edit_note
+from tests.simulation.door import CLOCK, House, copy_of, restore_copy
 from tests.simulation.handset import Frail, Handset
 from tests.simulation.line import NAMES, Crash
-from tests.simulation.model import FORMS, Model
+from tests.simulation.model import FORMS, PERSONS, Model
+from tests.simulation.processes import Work
+from tests.simulation.rx import Reader
+from tests.simulation.stops import Stops
+from tests.simulation.waiting import Waiting
 
-LI, WANG, ZHAO = PERSONS = [UUID(int=number) for number in (1, 2, 3)]
+LI, WANG, ZHAO = PERSONS
 TOPICS = ["a", "b", "c", "d"]
 PLACES = ["a", "b", "c", "d", "a+b", "b+c", "c+d", "a+d"]
 FIELDS = ["title", "body"]
@@ -51,12 +55,13 @@ class Tally:
         self.steps: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
         self.requests = 0
+        self.codings: Counter[str] = Counter()
         self.operations = 0
         self.results: Counter[str] = Counter()
         self.agreements = 0
 
 
-class Play:
+class Play(Stops, Waiting):
     """The bureau, its desk, its phones, and the oracle beside them."""
 
     def __init__(self, house: House, tally: Tally) -> None:
@@ -65,6 +70,7 @@ class Play:
         self.bureau = house.new_bureau()
         self.model = Model()
         self.handsets: list[Handset] = []
+        self.readers: dict[UUID, Reader] = {}
         self.forms: list[UUID] = []
         self.made: dict[UUID, UUID] = {}
         """Operation → its target."""
@@ -97,8 +103,8 @@ class Play:
         await self._give(ZHAO, "b")
         for place in range(3):
             await self.write(place, 1)
-        await self.enrol(0, 3, False)
-        await self.enrol(1, 1, True)
+        await self.enrol(0, 3, 0)
+        await self.enrol(1, 1, 1)
         for handset in self.handsets:
             await self._attempt(handset, "pull")
 
@@ -111,6 +117,7 @@ class Play:
             await self.close()
 
     async def close(self) -> None:
+        await self._hang_up()
         for handset in self.handsets:
             if handset.task is not None:
                 await handset.kill()
@@ -124,10 +131,6 @@ class Play:
         """One that has nothing under way."""
         idle = [one for one in self.handsets if not one.is_busy]
         return idle[number % len(idle)] if idle else None
-
-    def alive(self) -> list[Handset]:
-        """Phones that have not been revoked."""
-        return [one for one in self.handsets if one.phone.device not in self.model.server.revoked]
 
     def _note(self, number: int) -> UUID | None:
         notes = sorted(self.model.server.notes)
@@ -147,7 +150,8 @@ class Play:
 
     def _loosen(self) -> None:
         for handset in self.handsets:
-            handset.firm &= self.model.held_by_topic(handset.person)
+            is_stopped = self.stopped_until(handset) is not None  # it may have been told to wipe, and killed then
+            handset.firm &= set() if is_stopped else self.model.held_by_topic(handset.person)
 
     async def _desk(self, work: Callable[[], Awaitable[None]]) -> None:
         async def together() -> None:
@@ -156,9 +160,11 @@ class Play:
 
         await retrying(together)
 
-    async def _watch(self, path: str, body: bytes, answer: Answer) -> None:
+    async def _watch(self, handset: Handset, path: str, body: bytes, answer: Answer) -> None:
         """The server has answered, whether or not a phone will hear of it."""
         status, _, content = answer
+        if path == "/sync/v1/push":
+            self.watch_push(handset, body, status, content)
         if status == 200 and path == "/sync/v1/push":
             results = msgspec.json.decode(content)["results"]
             for result in results:
@@ -203,11 +209,8 @@ class Play:
 
     async def edit(self, note: int, field: int, value: int) -> None:
         if (target := self._note(note)) is not None:
-            await self._desk(lambda: self._edit(target, FIELDS[field], f"desk {value}"))
-
-    async def _edit(self, target: UUID, field: str, value: str) -> None:
-        await execute(f"UPDATE sim_note SET {field} = $2 WHERE id = $1", [target, value])
-        await stamp_fields(self.bureau, "note", target, [field], hand=str(ZHAO), person=ZHAO)
+            await self._desk(lambda: edit_note(self.bureau, target, FIELDS[field], f"desk {value}"))
+            self.model.stir(target)
 
     async def delete(self, note: int) -> None:
         if (target := self._note(note)) is not None:
@@ -322,6 +325,7 @@ class Play:
             await self.back_up()
             return
         rows, server = self.backups[which % len(self.backups)]
+        await self._hang_up()
         await self.house.start_again()
         stored = await checks.stored_files(self)
         await restore_copy(self.bureau, rows)
@@ -332,10 +336,10 @@ class Play:
 
     # phones -------------------------------------------------------------------------------------------------------
 
-    async def enrol(self, person: int, limit: int, packs: bool) -> None:
-        if len(self.handsets) >= HANDSETS_MAX:
+    async def enrol(self, person: int, limit: int, coding: int) -> None:
+        if len(self.handsets) >= HANDSETS_MAX or PERSONS[person] in self.model.server.suspended:
             return
-        handset = Handset(self.house, PERSONS[person], self._watch, self.tally, limit=LIMITS[limit], packs=packs)
+        handset = Handset(self.house, PERSONS[person], self._watch, self.tally, limit=LIMITS[limit], coding=coding)
         handset.phone.set_meta("incarnation", f"installation {len(self.handsets)}")
         self.handsets.append(handset)
         await handset.phone.enrol(await issue_code(self.bureau, handset.person))
@@ -347,7 +351,8 @@ class Play:
             checks.must(not differing, "I1", f"the digests differ of {differing}")
 
     async def enrol_again(self, phone: int) -> None:
-        if (handset := self._handset(phone)) is not None and handset.is_unknown:
+        handset = self._handset(phone)
+        if handset is not None and handset.is_unknown and handset.person not in self.model.server.suspended:
             await self._enrol_again(handset)
 
     async def _enrol_again(self, handset: Handset) -> None:
@@ -355,13 +360,6 @@ class Play:
         handset.line.faults = []
         await handset.phone.enrol(await issue_code(self.bureau, handset.person))
         handset.is_unknown = False
-
-    async def revoke_phone(self, phone: int) -> None:
-        """A lost phone; there is always one left."""
-        left = self.alive()
-        if len(left) > 1 and (handset := self._handset(phone)) in left and handset is not None:
-            stopped = await revoke_device(self.bureau, UUID(handset.phone.device))
-            self.model.server.revoked |= {str(id) for id in stopped}
 
     async def add(self, phone: int, place: int, form: int, files: int) -> None:
         if (handset := self._handset(phone)) is None or len(self.model.server.notes) >= NOTES_MAX:
@@ -499,6 +497,7 @@ class Play:
     async def _attempt(self, handset: Handset, what: str, *, aside: bool = False) -> bool:
         """Let a phone sync, push or pull; whether it came through. Whoever has read to the head agrees with the oracle;
         not so if others went on beside it, because an answer may be old when it arrives."""
+        handset.line.was_damaged = False
         try:
             await getattr(handset.phone, what)()
         except Offline:
@@ -506,7 +505,7 @@ class Play:
             return False
         except Answered as no:
             self.tally.results[f"{no.status} {no.code}"] += 1
-            if no.code not in EXPECTED:
+            if no.code not in EXPECTED and not (handset.line.was_damaged and no.code in DAMAGED_CODES):
                 raise
             if no.code == "device.unknown":
                 handset.is_unknown = not await self._is_known(handset)
@@ -516,6 +515,10 @@ class Play:
             return False
         finally:
             self._note_acks(handset)
+        if what == "sync" and handset.phone.meta("wipe_after"):
+            handset.firm = set()
+            checks.check_wiped(handset)
+            return False
         if what != "push" and not aside:
             await self._look_around(handset)
         return True
@@ -525,7 +528,7 @@ class Play:
             await fetch("SELECT operation, name, target, args FROM sim_effect WHERE bureau = $1", [self.bureau])
         )
         await checks.check_agreement(self, handset)
-        handset.firm = self.model.held_by_topic(handset.person)
+        handset.firm = self.model.held_by_topic(handset.person) if handset.takes("note") else set()
 
     async def _is_known(self, handset: Handset) -> bool:
         found = await fetch(
@@ -597,7 +600,9 @@ class Play:
             await self.copy(phone)
         else:
             self.tally.faults["phone set back"] += 1
+            self.model.copied.add(handset.phone.device)
             await handset.kill(handset.copy)
+            self.model.copied.add(handset.phone.device)
             self._renew(handset, keeps)
 
     async def clone(self, phone: int, keeps: bool) -> None:
@@ -605,7 +610,11 @@ class Play:
         if (handset := self._handset(phone)) is None or len(self.handsets) >= HANDSETS_MAX or not handset.phone.device:
             return
         self.tally.faults["phone cloned"] += 1
-        twin = Handset(self.house, handset.person, self._watch, self.tally, limit=handset.limit, packs=handset.packs)
+        twin = Handset(
+            self.house, handset.person, self._watch, self.tally, limit=handset.limit, coding=len(self.handsets)
+        )
+        self.model.copied.add(handset.phone.device)
+        twin.kinds = handset.kinds
         await twin.kill(handset.content())
         twin.is_unknown = handset.is_unknown
         self.handsets.append(twin)
@@ -627,68 +636,55 @@ class Play:
     # at the same time ---------------------------------------------------------------------------------------------
 
     async def race(self, first: int, second: int, note: int, place: int, reader: int) -> None:
-        """One writer is held where it has all but its commit behind it; another writes and a phone reads beside it."""
+        """One writer is held where it has all but its commit behind it; another writes and a phone reads beside it. Where the
+        server is three processes, each of them is asked of another one."""
         target = self._note(note)
         handset = self._handset(reader)
         if target is None or handset is None:
             return
         self.tally.faults["writers at once"] += 1
+        doors = itertools.count(handset.line.number)
         holding, note_first = self._first(first, target, place)
         other, note_second = self._second(second, target, place, reader)
-        async with GATE.close():
-            one = asyncio.create_task(self._desk(holding))
-            held = asyncio.create_task(GATE.held.wait())
-            await asyncio.wait([one, held], return_when=asyncio.FIRST_COMPLETED)
-            held.cancel()
-            two = await self._beside(other())
-            reading = await self._beside(self._attempt(handset, "pull", aside=True))
-        await asyncio.gather(one, two, reading)
+        held = await self.house.hold(next(doors), holding)
+        two = await self._beside(self.house.ask(next(doors), other))
+        reading = await self._beside(self._attempt(handset, "pull", aside=True))
+        await held.end()
+        await asyncio.gather(two, reading)
         note_first()
         note_second()
         await self._look()
         await self._attempt(handset, "pull")
 
-    def _first(self, which: int, target: UUID, place: int) -> tuple[Callable[[], Awaitable[None]], Callable[[], None]]:
+    def _work(self, name: str, id: UUID, *texts: str) -> Work:
+        return Work(CLOCK.now, name, self.bureau, id, list(texts))
+
+    def _first(self, which: int, target: UUID, place: int) -> tuple[Work, Callable[[], None]]:
         if which == 0:
             id = self._new_id()
-            return lambda: world.add_note(self.bureau, id, PLACES[place], "held"), lambda: self.model.add(
-                id, PLACES[place]
-            )
+            return self._work("add_note", id, PLACES[place], "held"), lambda: self.model.add(id, PLACES[place])
+        if which == 1:
+            return self._work("touch_note", target), lambda: None
+        return self._work("edit_note", target, "title", "held"), lambda: self.model.stir(target)
 
-        async def touched() -> None:
-            touch(self.bureau, "note", target)
-
-        return (touched if which == 1 else lambda: self._edit(target, "title", "held")), lambda: None
-
-    def _second(
-        self, which: int, target: UUID, place: int, reader: int
-    ) -> tuple[Callable[[], Coroutine[Any, Any, None]], Callable[[], None]]:
+    def _second(self, which: int, target: UUID, place: int, reader: int) -> tuple[Work, Callable[[], None]]:
         id, person, topic = self._new_id(), PERSONS[reader % len(PERSONS)], PLACES[place][0]
         if which == 0:
-            return lambda: self.move_quietly(target, place), lambda: self.model.move(target, PLACES[place])
+            return self._work("move_note", target, PLACES[place]), lambda: self.model.move(target, PLACES[place])
         if which == 1:
-            return (
-                lambda: self._desk(lambda: world.add_note(self.bureau, id, PLACES[place], "beside")),
-                lambda: self.model.add(id, PLACES[place]),
-            )
-
-        async def change() -> None:
-            (grant if which == 2 else revoke)(self.bureau, person, f"topic:{topic}")
+            return self._work("add_note", id, PLACES[place], "beside"), lambda: self.model.add(id, PLACES[place])
 
         def noted() -> None:
             (self.model.grant if which == 2 else self.model.revoke)(person, topic)
             self._loosen()
 
-        return lambda: self._desk(change), noted
-
-    async def move_quietly(self, target: UUID, place: int) -> None:
-        await self._desk(lambda: world.move_note(self.bureau, target, PLACES[place]))
+        return self._work("give" if which == 2 else "take", person, f"topic:{topic}"), noted
 
     async def _beside(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
         """Begin this, and go on when it is done or waits for another writer."""
-        before = await self.house.engines.waiting()
+        before = await self.house.waiting()
         task = asyncio.create_task(work)
-        while not task.done() and await self.house.engines.waiting() <= before:
+        while not task.done() and await self.house.waiting() <= before:
             await asyncio.sleep(0.001)
         return task
 
@@ -705,10 +701,16 @@ class Play:
             handset.clock_offset = timedelta(0)
         for form in self.forms:
             await self._set_form(form, is_retired=False)
+        await self._hand_in()
+        for person in list(self.model.server.suspended):
+            await self._resume(person)
         await self._sync_all()
         CLOCK.now += timedelta(days=6)
         await release_overdue(self.bureau)
         await self._sync_all()
+        await self._hear_at_last()
+        await self._sync_all()
+        await self._read_all_rx()
 
     async def _sync_all(self) -> None:
         for _ in range(6):

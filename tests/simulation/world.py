@@ -31,7 +31,7 @@ from sync.refusal import Refusal, id_taken, target_unknown
 from sync.scopes import visible_ids
 from sync.tables import create_tables
 from sync.transaction import execute, fetch, is_postgres, transaction
-from tests.simulation.gate import GATE
+from tests.simulation import gate
 
 FORMS_SCOPE = "reference:forms"
 TABLES = {
@@ -123,7 +123,7 @@ async def note_scopes(bureau: UUID, ids: list[UUID]) -> dict[UUID, set[str]]:
         [bureau, json_ids(ids)],
     )
     scopes = {row["id"]: scopes_in(row["topics"]) for row in found}
-    await GATE.passed()
+    await gate.passed()
     return scopes
 
 
