@@ -88,7 +88,8 @@ STEPS: Steps = {
 }
 OFTEN = {
     "write": 2, "move": 2, "give": 2, "add": 4, "comment": 4, "patch": 4, "edit": 2, "sync": 6, "push": 3, "pull": 4,
-    "page": 2, "start": 2, "resume": 2, "hear": 2, "read_rx": 2, "go_on": 3, "crash": 4, "race": 2, "decide": 2, "settle_here": 2, "amid": 3, "restore": 2,
+    "page": 2, "start": 2, "go_on": 3, "crash": 4, "race": 2, "decide": 2, "settle_here": 2, "amid": 3, "restore": 2,
+    "resume": 2, "listen": 3, "hear": 4, "read_rx": 4,
 }  # fmt: skip
 """Steps that stand in the machine more than once, so that histories do work and not only suffer."""
 FOCUSES: dict[str, set[str]] = {
@@ -99,8 +100,7 @@ FOCUSES: dict[str, set[str]] = {
                 "decide", "retire", "settle", "settle_here", "wait", "take", "give", "merge"},
     "stopping": {"write", "add", "comment", "patch", "push", "sync", "pull", "revoke_phone", "suspend", "resume", "decide",
                  "wait", "clone", "crash", "start", "go_on", "ghost", "take", "give", "enrol"},
-    "waiting": {"write", "pin", "move", "edit", "delete", "merge", "give", "take", "take_and_give", "sync", "pull", "page",
-                "listen", "hear", "choose_kinds", "read_rx", "rotate", "collect", "race"},
+    "waiting": {"write", "pin", "move", "edit", "give", "take", "pull", "listen", "hear", "choose_kinds", "read_rx"},
     "restoring": {"write", "edit", "move", "take", "give", "add", "comment", "push", "sync", "pull", "back_up", "restore",
                   "copy", "set_back", "clone", "crash", "enrol_again", "wait", "forget"},
 }  # fmt: skip

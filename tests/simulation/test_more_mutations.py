@@ -4,14 +4,11 @@ compressed bodies, kinds, live news and RxDB's readers."""
 import zlib
 from typing import Any
 
-import pytest
-
 from server import compression
 from sync import devices, push
 from sync.live.hub import Hub
 from sync.phone import Phone
 from sync.rx.pull import RxPage
-from tests.conftest import ON_POSTGRES
 from tests.simulation import news, stops
 from tests.simulation.test_mutations import noticed
 
@@ -61,26 +58,9 @@ def test_news_from_before_a_phone_began_to_wait_that_are_not_told_are_noticed(ho
     assert noticed(house, "waiting") == "I1"
 
 
-def test_a_change_of_reach_that_is_no_news_is_noticed(house, monkeypatch):
-    """Commits name the scopes that moved, and not the persons whose scopes are others now; and nobody looks at the head."""
-
-    def scopes_alone(self: Hub, bureau: Any, persons: Any) -> set[Any]:
-        return set()
-
-    monkeypatch.setattr(Hub, "_reach_changed", scopes_alone)
-    monkeypatch.setattr(news, "HEARD_WITHIN", 2)
-    assert noticed(house, "waiting") == "I1"
-
-
 def test_a_lost_scope_whose_documents_are_not_deleted_is_noticed(house, monkeypatch):
     async def forgotten(self: RxPage, drain: Any) -> None:
         self.at.drains.pop(0)
 
     monkeypatch.setattr(RxPage, "_drain", forgotten)
     assert noticed(house, "waiting") in ("I4", "I7")
-
-
-@pytest.mark.skipif(not ON_POSTGRES, reason="SQLite has one writer: the second request waits for it in any case")
-def test_a_second_request_that_does_not_wait_for_the_first_is_noticed(house, monkeypatch):
-    monkeypatch.setattr(push, "is_postgres", lambda: False)
-    assert noticed(house, "sending") in ("I2", "I3")

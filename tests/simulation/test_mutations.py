@@ -1,7 +1,6 @@
 """Would the simulation notice? Each test breaks one thing the protocol rests on, at a named place, and wants a history to go
 wrong over it. The histories are always the same ones: those the simulation plays, and some more."""
 
-import contextvars
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from sync.phone.queue import Queue
 from sync.push import Push
 from sync.transaction import execute, fetch
 from tests.conftest import ON_POSTGRES
+from tests.simulation import broken
 from tests.simulation.machine import Failure, search
 from tests.simulation.play import Tally
 from tests.simulation.test_simulation import ALWAYS
@@ -55,23 +55,9 @@ def test_numbers_from_a_sequence_are_noticed(house, monkeypatch):
 
 @one_writer
 def test_scopes_asked_for_before_the_head_is_locked_are_noticed(house, monkeypatch):
-    early: contextvars.ContextVar[Any] = contextvars.ContextVar("early", default=None)
-    flush_bureau, current_scopes = feed._flush_bureau, feed._current_scopes
-
-    async def too_early(bureau: Any, items: list[Any]) -> None:
-        asked = [item for item in items if isinstance(item, feed.Touch) and item.scopes is None]
-        early.set((asked, await current_scopes(bureau, asked)))
-        await flush_bureau(bureau, items)
-        early.set(None)
-
-    async def as_it_was(bureau: Any, touches: list[Any]) -> Any:
-        asked, scopes = early.get() or ([], {})
-        if not all(one in asked for one in touches):
-            return await current_scopes(bureau, touches)
-        return {(one.kind, one.id): scopes[one.kind, one.id] for one in touches if (one.kind, one.id) in scopes}
-
-    monkeypatch.setattr(feed, "_flush_bureau", too_early)
-    monkeypatch.setattr(feed, "_current_scopes", as_it_was)
+    for name in ("_flush_bureau", "_current_scopes"):
+        monkeypatch.setattr(feed, name, getattr(feed, name))  # to be what it was afterwards
+    broken.scopes_asked_early()
     assert noticed(house, "reading") in ("I1", "I4")
 
 

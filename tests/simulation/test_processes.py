@@ -41,3 +41,9 @@ def test_what_is_remembered_in_one_process_only_is_noticed(apart):
     """Grants remembered until a writer in the same process changes them: right in one process, and the desk is another."""
     with apart.with_processes(breaking="grants_remembered"):
         assert noticed(apart, "reading") in ("I1", "I4")
+
+
+def test_a_writer_held_in_one_process_while_another_writes_is_noticed(apart):
+    """Scopes asked for before the head is locked: only a row that moves in another process, while its writer is held, tells."""
+    with apart.with_processes(breaking="scopes_asked_early"):
+        assert noticed(apart, "reading") in ("I1", "I4")

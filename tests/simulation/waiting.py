@@ -60,10 +60,12 @@ class Waiting:
         if handset.listening is not None or not await self._attempt(handset, "pull"):
             return
         handset.sight = self.model.sight(handset.person)
-        for turn in range(late):
-            await self.move(turn, turn)
+        for _ in range(late):
+            await self._add_form()
         handset.listening = asyncio.create_task(handset.phone.wait_for_news())
         await asyncio.sleep(0)  # its request is made now
+        if late:
+            await self._hear(handset)
 
     async def hear(self, phone: int) -> None:
         waiting = [one for one in self.handsets if one.listening is not None]
@@ -92,12 +94,16 @@ class Waiting:
         waiting = [one for one in self.alive() if one.task is None]
         for handset in waiting:
             await self._listen(handset)
-        form = self._new_id()
-        self.forms.append(form)
-        await self._set_form(form, is_retired=False)
+        await self._add_form()
         for handset in waiting:
             if handset.listening is not None:
                 await self._hear(handset)
+
+    async def _add_form(self) -> None:
+        """Something that everybody sees."""
+        form = self._new_id()
+        self.forms.append(form)
+        await self._set_form(form, is_retired=False)
 
     async def _hang_up(self) -> None:
         """All streams end: the server is started again, or the history is over."""

@@ -90,7 +90,7 @@ async def test_rule_15_scenario_37_no_work_is_lost_or_doubled_however_often_the_
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 160))
+@pytest.mark.parametrize("seed", range(100, 140))
 async def test_the_same_over_many_longer_histories(town: Town, tmp_path: Path, seed: int):
     await restored_and_complete(town, tmp_path, seed, 200)
 
