@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from door import Line
 from town import Town, no_wait, note, statuses
-from toy import LI, WANG, add_note, move_note
+from toy import LI, WANG, add_note, delete_note, move_note
 
 from sync import incidents
 from sync.devices import issue_code, list_devices, revoke_device
@@ -548,3 +548,20 @@ async def test_scenario_39_a_phone_waits_as_long_as_it_is_asked_and_not_for_ever
         await phone.enrol("CODE")
         phone.close()
     assert 1 <= pauses[0] <= 450
+
+
+async def test_rule_15_a_phone_that_chooses_other_kinds_drops_what_it_lost_meanwhile(town):
+    li = await town.phone()
+    await town.watch("a", LI)
+    await town.desk_note("a", "kept")
+    gone = await town.desk_note("a", "deleted meanwhile")
+    await li.pull()
+    async with transaction():
+        await delete_note(town.bureau, gone)
+    li.kinds = ["note", "quarantine"]
+    await li.pull()
+    assert [row["title"] for row in li.rows("note").values()] == ["kept"]
+    assert await li.check() == []
+    li.kinds = ["quarantine"]
+    assert await li.check() == []
+    assert li.rows("note") == {}
