@@ -10,7 +10,7 @@ from tests.simulation.machine import FOCUSES, Failure, replay, search
 from tests.simulation.play import Tally
 
 TRACES = sorted((Path(__file__).parent / "traces").glob("*.json"))
-ALWAYS, NEW = 14, 3
+ALWAYS, NEW = 12, 3
 
 
 @pytest.mark.parametrize("focus", ["", *FOCUSES])
