@@ -21,8 +21,10 @@ TABLE_MODULES = [
     "server.symposia.tables",
     "server.campaigns.tables",
     "server.routing.tables",
+    "server.clocks.policies.tables",
     "server.issues.tables",
     "server.similar.tables",
+    "server.issues.timers.tables",
     "server.callbacks.tables",
 ]
 

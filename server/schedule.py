@@ -17,6 +17,7 @@ from server.files.actions import end_expired_uploads, finish_whole_uploads
 from server.files.pictures.place import remove_places
 from server.files.pictures.thumbnails import make_thumbnails
 from server.files.upkeep.sweeping import drop_unreferenced
+from server.issues.timers.sweep import sweep
 from server.keeping.history import collect_tombstones
 from server.moment import now
 from server.notices.outbox.working import forget_notices, work_outbox
@@ -46,6 +47,7 @@ JOBS = (
     Job("remove_places", "*/5 * * * *", remove_places),
     Job("make_thumbnails", "* * * * *", make_thumbnails),
     Job("drop_unreferenced", "7 4 * * *", drop_unreferenced),
+    Job("sweep_timers", "* * * * *", sweep),
     Job("forget_results", "27 3 * * *", forget_results),
     Job("collect_tombstones", "57 3 * * *", collect_tombstones),
     Job("release_overdue", "*/10 * * * *", release_overdue),

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from server.audit.actions import record_event
 from server.issues.states import STATES, VERBS, Verb, find_move, verbs_from
-from server.issues.steps.dues import current_dues, due_columns, timeline
+from server.issues.steps.dues import due_columns, dues_of, measure_of, policy_of, timeline
 from server.issues.steps.effects import EFFECTS
 from server.issues.steps.joining import find_issue
 from server.issues.steps.letters import Letter, store_letters
@@ -171,7 +171,10 @@ async def _finish(step: Step, occurred: Occurred | None) -> None:
 async def _set_dues(issue: Issue, events: list[IssueEvent]) -> dict[str, Any]:
     """What the columns that changed held before."""
     before: dict[str, Any] = {}
-    for name, value in due_columns(await current_dues(issue.bureau, events, issue.policy)).items():
+    measure = await measure_of(issue.bureau)
+    issue.policy_version = int(policy_of(events, measure.editions, now()).version)
+    pending = min(issue.next_timer_at, now())
+    for name, value in due_columns(dues_of(events, measure), measure.calendar, pending).items():
         if getattr(issue, name) != value:
             before[name] = getattr(issue, name)
             setattr(issue, name, value)

@@ -9,6 +9,7 @@ import click
 from msgspec import convert
 from msgspec.structs import asdict
 
+from server.clocks.lights import LIGHTS
 from server.console import bureau_option, console_actor, json_option, out, print_json, print_table, run
 from server.enterprises.actions import find_by_code
 from server.issues.actions import move_issue
@@ -20,6 +21,8 @@ from server.issues.queue.listing import Queue, Wanted, list_queue
 from server.refusals import refusal
 from server.settings import settings
 
+_LAMPS = {name: zh for name, (zh, _) in LIGHTS.items()} | {"": "-"}
+
 
 @click.group()
 def issue() -> None:
@@ -30,10 +33,11 @@ def issue() -> None:
 @click.option("--state", default="open", show_default=True, help="A state, open or all.")
 @click.option("--unit", default="", help="Code of a unit that leads or helps.")
 @click.option("--overdue", is_flag=True)
+@click.option("--light", default="", help="green, yellow, red, double_red or grey.")
 @click.option("--limit", default=50, show_default=True)
 @bureau_option
 @json_option
-def issue_list(state: str, unit: str, overdue: bool, limit: int, bureau: str, as_json: bool) -> None:
+def issue_list(state: str, unit: str, overdue: bool, light: str, limit: int, bureau: str, as_json: bool) -> None:
     """Show the queue, what is due first on top.
 
     \b
@@ -42,19 +46,30 @@ def issue_list(state: str, unit: str, overdue: bool, limit: int, bureau: str, as
 
     async def work() -> Queue:
         actor = await console_actor(bureau)
-        return await list_queue(actor, Wanted(state=state, unit=unit, overdue=overdue), limit=limit)
+        return await list_queue(actor, Wanted(state=state, unit=unit, overdue=overdue, light=light), limit=limit)
 
     queue = run(work)
     if as_json:
         print_json(queue)
         return
     rows = [
-        (line.number, line.state_zh, line.title[:40], line.category, _day(line.next_due), line.next_clock)
+        (
+            _LAMPS[line.light],
+            line.number,
+            line.state_zh,
+            line.title[:40],
+            line.category,
+            _day(line.next_due),
+            line.next_clock,
+        )
         for line in queue.items
     ]
     count = f"{queue.count}" if queue.count_is_exact else f"{queue.count - 1}+"
     print_table(
-        f"{count} issues", ["number", "state", "title", "category", "due", "clock"], rows, "The queue is empty."
+        f"{count} issues",
+        ["light", "number", "state", "title", "category", "due", "clock"],
+        rows,
+        "The queue is empty.",
     )
 
 
@@ -78,7 +93,9 @@ def issue_show(number: str, bureau: str, as_json: bool) -> None:
         return
     out.print(f"{shown.number}  {shown.state_zh} {shown.state_en}  {shown.title}")
     for due in shown.dues:
-        out.print(f"  {due.zh} {due.state} {due.day or '-'}  {due.why_zh}")
+        out.print(f"  {_LAMPS[due.light]} {due.zh} {due.state} {due.day or '-'}")
+        for sentence in due.explain:
+            out.print(f"      {sentence.zh}")
     for event in shown.events:
         out.print(f"  {event.n:>3}  {event.at:%Y-%m-%d %H:%M}  {event.verb_zh} {event.person_name} → {event.target}")
 

@@ -39,6 +39,7 @@ async def list_issues(
     urgency: FromQuery[str] = "",
     due_before: FromQuery[datetime | None] = None,
     overdue: FromQuery[bool] = False,
+    light: FromQuery[str] = "",
     mine: FromQuery[bool] = False,
     text: FromQuery[str] = "",
     after: FromQuery[str] = "",
@@ -46,7 +47,7 @@ async def list_issues(
 ) -> Queue:
     wanted = Wanted(
         state=in_state, unit=unit, category=category, enterprise=enterprise, urgency=urgency, due_before=due_before,
-        overdue=overdue, mine=mine, text=text,
+        overdue=overdue, light=light, mine=mine, text=text,
     )  # fmt: skip
     return await list_queue(request.user, wanted, after=after, limit=limit)
 

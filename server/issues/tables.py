@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from piccolo.columns import UUID, BigInt, Boolean, DoublePrecision, Integer, Text, Timestamptz
 from piccolo.columns.combination import WhereRaw
 from piccolo.table import Table
 
+from server.clocks.lights import NEVER
 from server.issues.states import DRAFT
 from server.people.actor import Actor
 from server.people.roles import BUREAU_WIDE, HANDLER, REVIEWER, ROLES
 
-NEVER = datetime(9999, 12, 31, tzinfo=UTC)
-"""`next_due` of an issue whose clocks all stand still or have ended: last in every queue, so that no page needs NULLs."""
+"""`NEVER` is `next_due` of an issue whose clocks all stand still or have ended: last in every queue, so that no page needs NULLs."""
 
 
 INTAKE, HAND, MERGE, SPLIT = "intake", "hand", "merge", "split"
@@ -37,6 +36,8 @@ class Issue(Table, tablename="issue"):
     category = Text(default="")
     urgency = Text(default="")
     policy = Text()
+    policy_version = Integer(default=1)
+    """The edition it counts by; repeats what `steps/dues.py` says of its events."""
     enterprise = UUID(null=True, default=None)
     person = UUID()
     """Who wrote down the first report."""
@@ -71,6 +72,12 @@ class Issue(Table, tablename="issue"):
     solve_due = Timestamptz(null=True, default=None)
     next_due = Timestamptz()
     next_clock = Text(default="")
+    yellow_at = Timestamptz(default=NEVER)
+    double_at = Timestamptz(default=NEVER)
+    paused = Boolean(default=False)
+    """Its clocks stand still. With these three and `next_due` anybody can light it (`server.clocks.lights`)."""
+    next_timer_at = Timestamptz(default=NEVER)
+    """When the sweep must look at it next (`server.issues.timers`)."""
     closed_at = Timestamptz(null=True, default=None)
     events = Integer(default=0)
     """Number of the last event."""

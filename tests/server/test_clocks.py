@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.clocks.clock import BY_NAME, CLOCKS, EVENTS, Event, add_months, due_dates, next_due
+from server.clocks.clock import BY_NAME, CLOCKS, EVENTS, Event
+from server.clocks.due import due_dates, next_due
 from server.clocks.explanation import explain
 from server.clocks.policy import policy_named, read_limit, shipped_policies
+from server.clocks.span import add_months
 from server.worktime.actions import shipped_calendar
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -113,7 +115,10 @@ def test_an_extension_moves_one_date_and_says_so():
     history.append(event("extended", "2026-09-08T10:00", clock="solve", until=date(2026, 9, 21)))
     due = next(d for d in due_dates(history, ORDINARY, CALENDAR, ZONE) if d.clock == "solve")
     assert (due.day, due.extended) == (date(2026, 9, 21), True)
-    assert "已批准延期" in explain(due, ZONE, due.started_at).why_zh
+    told = [sentence.zh for sentence in explain(due, CALENDAR, ZONE, due.started_at).explain]
+    assert (
+        "2026-09-08(周二) 10:00 申请延至 2026-09-21,2026-09-08(周二) 10:00 批准:由 2026-09-10 延至 2026-09-21。" in told
+    )
 
 
 def test_a_pause_after_an_extension_moves_the_new_date_and_one_before_it_does_not():
@@ -130,15 +135,18 @@ def test_a_pause_after_an_extension_moves_the_new_date_and_one_before_it_does_no
 
 def test_a_date_explains_itself_and_says_when_it_is_provisional():
     due = due_dates([event("opened", "2026-12-28T09:00")], ORDINARY, CALENDAR, ZONE)[1]
-    told = explain(due, ZONE, datetime(2027, 2, 1, tzinfo=UTC))
+    told = explain(due, CALENDAR, ZONE, datetime(2027, 2, 1, tzinfo=UTC))
     assert (told.clock, told.day, told.provisional, told.is_late) == ("solve", date(2027, 1, 7), True, True)
-    assert told.why_zh == (
-        "2026-12-28 09:00收到,限 7 个工作日(当日不计),至 2027-01-07 24:00 止"
-        "(暂定:当年放假安排尚未公布)。依据政策 ordinary@1、日历 2026"
-    )
-    assert told.why_en.startswith(
-        "received 2026-12-28 09:00, limit 7 working days (that day not counted), ends 2027-01-07"
-    )
+    assert [sentence.zh for sentence in told.explain] == [
+        "2026-12-28(周一) 09:00 收到,当日不计,次日起算。",
+        "时限 7 个工作日。",
+        "休息日不计,共 3 天:2027-01-01 至 2027-01-03。",
+        "期限至 2027-01-07(周四) 24:00 止。",
+        "已超时 17.33 个工作日。",
+        "日期暂定:当年放假安排尚未公布,公布后重算。",
+        f"依据时限政策 ordinary@1、工作日历 {CALENDAR.version}。",
+    ]
+    assert told.explain[3].en == "It ends Thu 2027-01-07 at 24:00."
 
 
 def test_every_policy_names_only_clocks_there_are():
@@ -177,7 +185,7 @@ def test_whatever_happens_no_date_lies_before_its_start_and_a_stopped_clock_has_
         assert due.due is None or due.due > due.started_at
         if due.day is not None:
             assert CALENDAR.is_working(due.day)
-        assert explain(due, ZONE, moment).why_zh
+        assert len(explain(due, CALENDAR, ZONE, moment).explain) >= 4
 
 
 @settings(max_examples=100, deadline=None)

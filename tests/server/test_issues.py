@@ -81,7 +81,13 @@ async def test_reports_become_numbered_issues_with_dates_from_receipt(donghu):
     shown = (await donghu.lin.client.get(f"/v1/issues/{numbers[0]}")).json()
     days = {due["clock"]: due["day"] for due in shown["dues"]}
     assert days == {"triage": "2026-09-20", "solve": "2026-09-29", "hard_stop": "2026-10-15"}
-    assert shown["dues"][0]["why_zh"].startswith("2026-09-18 10:00收到,限 1 个工作日(当日不计),至 2026-09-20 24:00 止")
+    assert [sentence["zh"] for sentence in shown["dues"][0]["explain"]][:5] == [
+        "2026-09-18(周五) 10:00 收到,当日不计,次日起算。",
+        "时限 1 个工作日。",
+        "休息日不计,共 1 天:2026-09-19。",
+        "调休上班日照算:2026-09-20。",
+        "期限至 2026-09-20(周日) 24:00 止。",
+    ]
     assert shown["links"][0]["description"] == "账上钱不够备料"
     assert shown["links"][0]["collected_at"] < shown["links"][0]["reported_at"], (
         "clocks run from receipt, not from the road"

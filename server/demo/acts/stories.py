@@ -236,7 +236,7 @@ class Stories:
 
     async def _until(self, issue: Issue) -> str:
         """Three working days after the date to be moved."""
-        dues = await current_dues(issue.bureau, await timeline(issue.bureau, issue.id), issue.policy)
+        dues = await current_dues(issue.bureau, await timeline(issue.bureau, issue.id))
         due = next(due.day for due in dues if due.clock == "solve")
         assert due is not None
         return (await calendar_of(issue.bureau)).add_working_days(due, 3).isoformat()

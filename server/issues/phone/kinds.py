@@ -19,7 +19,7 @@ EVENTS_MAX = 10
 _FIELDS = (
     "id", "number", "state", "state_since", "title", "category", "urgency", "enterprise", "person", "lead", "letter",
     "letter_definition", "ext_requested", "escalated", "forced", "opened_at", "closed_at", "triage_due", "sign_due",
-    "first_contact_due", "reply_due", "solve_due", "next_due", "next_clock",
+    "first_contact_due", "reply_due", "solve_due", "next_due", "next_clock", "yellow_at", "double_at", "paused",
 )  # fmt: skip
 _COLUMNS = ", ".join(f"issue.{name}" for name in _FIELDS)
 
@@ -71,9 +71,9 @@ def _body(row: Any, events: list[dict[str, Any]], reports: list[UUID]) -> bytes:
 
 
 def _value(name: str, value: Any) -> Any:
-    if name in ("ext_requested", "escalated", "forced"):
+    if name in ("ext_requested", "escalated", "forced", "paused"):
         return bool(value)
-    return None if name == "next_due" and value >= NEVER else value
+    return None if name in ("next_due", "yellow_at", "double_at") and value >= NEVER else value
 
 
 async def scopes(bureau: UUID, issues: list[UUID]) -> dict[UUID, set[str]]:

@@ -12,7 +12,7 @@ from server.clocks.explanation import DueOut, explain
 from server.issues.actions import reach_issue
 from server.issues.queue.standing import Account, Contact, UnitAtWork, account_of, contact_of, units_of
 from server.issues.states import STATES, VERBS, find_move
-from server.issues.steps.dues import current_dues, timeline
+from server.issues.steps.dues import dues_of, light_of_row, measure_of, timeline
 from server.issues.steps.effects import route_of
 from server.issues.steps.joining import find_issue, links_of
 from server.issues.tables import CONFIRMED, NEVER, Issue, IssueEvent
@@ -52,6 +52,8 @@ class LinkOut(Struct, frozen=True, kw_only=True):
     collected_at: datetime | None
     state: str
     """suggested or confirmed; what was rejected is no link any more."""
+    late_days: int
+    """Days between the talk and the arrival of its record here: the clocks run from the arrival."""
     is_confirmed: bool
     method: str
     score: float | None
@@ -110,6 +112,11 @@ class IssueOut(Struct, frozen=True, kw_only=True):
     closed_at: datetime | None
     next_due: datetime | None
     next_clock: str
+    policy: str
+    policy_version: int
+    light: str
+    """green, yellow, red, double_red, grey; none once it is out of the queue."""
+    paused: bool
     dues: list[DueOut]
     links: list[LinkOut]
     events: list[EventOut]
@@ -127,8 +134,11 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
     units = {
         row["id"]: row for row in await Unit.select(Unit.id, Unit.code, Unit.name).where(Unit.bureau == issue.bureau)
     }
-    dues = await current_dues(issue.bureau, events, issue.policy)
+    links = await _links(issue)
+    measure = await measure_of(issue.bureau)
+    dues = dues_of(events, measure)
     moment = now()
+    late_days = max((link.late_days for link in links), default=0)
     into = await find_issue(issue.bureau, issue.merged_into) if issue.merged_into is not None else None
     return IssueOut(
         **{name: getattr(issue, name) for name in _SAME},
@@ -142,8 +152,9 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
         merged_into=into.number if into is not None else "",
         merged=[row["number"] for row in await _merged(issue)],
         next_due=None if issue.next_due >= NEVER else issue.next_due,
-        dues=[explain(due, settings.timezone, moment) for due in dues],
-        links=await _links(issue),
+        light=light_of_row(issue, moment),
+        dues=[explain(due, measure.calendar, settings.timezone, moment, late_days) for due in dues],
+        links=links,
         events=await _events(events, units),
         may=[verb.name for verb in VERBS.values() if verb.route and _is_possible(actor, issue, verb.name)],
         proposal=await _proposal(issue) if issue.lead is None and issue.closed_at is None else None,
@@ -154,7 +165,7 @@ _SAME = (
     "id", "number", "state", "state_since", "title", "category", "urgency", "enterprise", "person", "origin", "forced",
     "ext_requested", "escalated", "escalation_owner", "excluded", "exclusion",
     "returns", "waits", "extensions", "redos", "letter", "letter_definition", "opened_at",
-    "closed_at", "next_clock",
+    "closed_at", "next_clock", "policy", "policy_version", "paused",
 )  # fmt: skip
 
 
@@ -193,9 +204,17 @@ def _link(link: Any, report: Any) -> LinkOut:
         description=report.description if report is not None else "",
         reported_at=report.reported_at if report is not None else None,
         collected_at=report.collected_at if report is not None else None,
+        late_days=_late_days(report.collected_at, report.reported_at) if report is not None else 0,
         is_confirmed=link.state == CONFIRMED,
         **{name: getattr(link, name) for name in _OF_LINK},
     )
+
+
+def _late_days(collected_at: datetime | None, reported_at: datetime) -> int:
+    if collected_at is None:
+        return 0
+    zone = settings.timezone
+    return max(0, (reported_at.astimezone(zone).date() - collected_at.astimezone(zone).date()).days)
 
 
 async def _events(events: list[IssueEvent], units: dict[UUID, Any]) -> list[EventOut]:

@@ -9,7 +9,9 @@ from uuid import UUID
 from msgspec import Struct
 from piccolo.columns.combination import WhereRaw
 
-from server.issues.states import STATES
+from server.clocks.lights import DOUBLE_RED, GREEN, GREY, LIGHTS, RED, YELLOW
+from server.issues.states import DRAFT, STATES
+from server.issues.steps.dues import light_of_row
 from server.issues.tables import NEVER, Issue
 from server.moment import now
 from server.paging import COUNT_MAX, check_limit, mark, read_mark
@@ -33,6 +35,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
     urgency: str = ""
     due_before: datetime | None = None
     overdue: bool = False
+    light: str = ""
+    """green, yellow, red, double_red or grey."""
     mine: bool = False
     """What the person's own unit leads, or what the person reported."""
     text: str = ""
@@ -52,6 +56,7 @@ class IssueLine(Struct, frozen=True, kw_only=True):
     opened_at: datetime
     next_due: datetime | None
     next_clock: str
+    light: str
     is_overdue: bool
     ext_requested: bool
     escalated: bool
@@ -69,6 +74,7 @@ class Queue(Struct, frozen=True, kw_only=True):
 _COLUMNS = (
     Issue.id, Issue.number, Issue.state, Issue.title, Issue.category, Issue.urgency, Issue.enterprise, Issue.lead, Issue.opened_at,
     Issue.next_due, Issue.next_clock, Issue.ext_requested, Issue.escalated, Issue.letter, Issue.closed_at,
+    Issue.yellow_at, Issue.double_at, Issue.paused,
 )  # fmt: skip
 
 
@@ -127,12 +133,41 @@ async def condition(actor: Actor, wanted: Wanted) -> Any:
         raise refusal("issue.filter", field="due_before", value=wanted.due_before.isoformat())
     if wanted.due_before is not None or wanted.overdue:
         where &= Issue.next_due < min(wanted.due_before or NEVER, now() if wanted.overdue else NEVER)
+    if wanted.light:
+        where &= _lit(wanted.light, now())
     if wanted.mine:
         where &= (Issue.person == actor.person) | (Issue.lead == actor.unit)
     if wanted.text:
         text = f"%{_literal(wanted.text[:TEXT_MAX])}%"
         where &= WhereRaw("(issue.title LIKE {} OR issue.number LIKE {})", text, text)
     return where
+
+
+class Lit(Struct, frozen=True):
+    state: str
+    closed_at: datetime | None
+    next_due: datetime
+    yellow_at: datetime
+    double_at: datetime
+    paused: bool
+
+
+def _lit(light: str, moment: datetime) -> Any:
+    """`server.clocks.lights.light` as a condition. Raises `issue.filter`."""
+    if light not in LIGHTS:
+        raise refusal("issue.filter", field="light", value=light[:TEXT_MAX])
+    is_open: Any = Issue.closed_at.is_null() & (Issue.state != DRAFT)
+    if light == GREY:
+        return is_open & Issue.paused.eq(True)
+    double, red, yellow = Issue.double_at <= moment, Issue.next_due <= moment, Issue.yellow_at <= moment
+    not_double, not_red, not_yellow = Issue.double_at > moment, Issue.next_due > moment, Issue.yellow_at > moment
+    shown: Any = {
+        DOUBLE_RED: double,
+        RED: red & not_double,
+        YELLOW: yellow & not_red & not_double,
+        GREEN: not_yellow & not_red & not_double,
+    }[light]
+    return is_open & Issue.paused.eq(False) & shown
 
 
 def _with_unit(bureau: UUID, unit: UUID) -> Any:
@@ -153,8 +188,11 @@ def _literal(text: str) -> str:
 def _line(row: dict[str, Any], moment: datetime) -> IssueLine:
     state = STATES[row["state"]]
     due = row["next_due"]
+    lit = light_of_row(Lit(**{name: row[name] for name in Lit.__struct_fields__}), moment)
     row["next_due"] = None if due >= NEVER else due
-    return IssueLine(**row, state_zh=state.zh, state_en=state.en, is_overdue=due <= moment)
+    for name in ("yellow_at", "double_at", "paused"):
+        del row[name]
+    return IssueLine(**row, light=lit, state_zh=state.zh, state_en=state.en, is_overdue=due <= moment)
 
 
 async def explain_plan(actor: Actor, wanted: Wanted) -> str:

@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from server.clocks.explanation import DueOut, explain
 from server.issues.fields import Milestone
+from server.issues.steps.dues import measure_of
 from server.issues.steps.parts import part_dues
 from server.issues.tables import Issue, IssueEvent, IssueUnit
 from server.moment import now
 from server.people.tables import Person
 from server.settings import settings
-from server.worktime.actions import calendar_of
 
 
 class UnitAtWork(Struct, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ async def units_of(issue: Issue, units: dict[UUID, Any], events: list[IssueEvent
         .where(IssueUnit.bureau == issue.bureau, IssueUnit.issue == issue.id)
         .order_by(IssueUnit.since, IssueUnit.id)
     )
-    calendar, moment = await calendar_of(issue.bureau), now()
+    measure, moment = await measure_of(issue.bureau), now()
     return [
         UnitAtWork(
             **{
@@ -75,7 +75,7 @@ async def units_of(issue: Issue, units: dict[UUID, Any], events: list[IssueEvent
             },
             code=units[row.unit]["code"],
             name=units[row.unit]["name"],
-            dues=[explain(due, settings.timezone, moment) for due in part_dues(row, events, issue.policy, calendar)],
+            dues=[explain(due, measure.calendar, settings.timezone, moment) for due in part_dues(row, events, measure)],
         )
         for row in rows
     ]

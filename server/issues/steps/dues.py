@@ -1,23 +1,46 @@
-"""From the timeline of an issue to its dates: which events the clocks hear of, and the columns that repeat the answer."""
+"""From the timeline of an issue to its dates: which events the clocks hear of, which edition of which policy it counts by, and
+the columns that repeat the answer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
-from server.clocks.clock import Due, Event, due_dates, next_due
-from server.clocks.policy import policy_named
-from server.issues.states import clock_event
-from server.issues.tables import NEVER, IssueEvent
+from server.clocks.clock import Event
+from server.clocks.due import Due, due_dates, next_due
+from server.clocks.lights import NEVER, NONE, REDOS, Lamp, lamp_of, light, timers_from
+from server.clocks.policies.actions import editions_of
+from server.clocks.policies.editions import Edition, edition_at
+from server.clocks.policy import ORDINARY, Policy
+from server.issues.states import DRAFT, clock_event
+from server.issues.tables import IssueEvent
+from server.moment import now
 from server.settings import settings
 from server.worktime.actions import calendar_of
 from server.worktime.calendar import WorkCalendar
 
 COLUMNS = ("triage", "sign", "first_contact", "reply", "solve")
+DUE_COLUMNS = (
+    *(f"{name}_due" for name in COLUMNS), "next_due", "next_clock", "yellow_at", "double_at", "paused", "next_timer_at",
+)  # fmt: skip
+"""What `due_columns` gives."""
+INSTANT = timedelta(microseconds=1)
+
+
+class Measure(Struct, frozen=True):
+    """What a bureau's dates are counted with: the editions of its policies and its calendar."""
+
+    editions: Mapping[str, list[Edition]]
+    calendar: WorkCalendar
+
+
+async def measure_of(bureau: UUID) -> Measure:
+    return Measure(await editions_of(bureau), await calendar_of(bureau))
 
 
 async def timeline(bureau: UUID, issue: UUID) -> list[IssueEvent]:
@@ -29,20 +52,39 @@ async def timeline(bureau: UUID, issue: UUID) -> list[IssueEvent]:
 def clock_events(rows: Iterable[Any]) -> list[Event]:
     """What the clocks hear of a timeline. An undone merge is as if it had not been: its clocks run on."""
     events: list[Event] = []
+    asked: Mapping[str, str] = {}
+    redos, is_escalated = 0, False
     for row in rows:
+        name, at = clock_event(row.verb, row.outcome), row.counts_at
         if row.verb == "unmerge":
             _drop_last(events, "ended")
-            continue
-        name = clock_event(row.verb, row.outcome)
-        if row.verb == "open" and row.target == "ON_SITE_CLOSED":
-            events += [Event("opened", row.counts_at), Event("ended", row.counts_at)]
-            continue
-        if name == "extended":
-            fields: Mapping[str, str] = msgspec.json.decode(row.fields)
-            events.append(Event(name, row.counts_at, date.fromisoformat(fields["until"]), fields["clock"]))
-        elif name:
-            events.append(Event(name, row.counts_at))
+        elif row.verb == "open" and row.target == "ON_SITE_CLOSED":
+            events += [Event("opened", at), Event("ended", at)]
+        elif row.verb == "note":
+            if _fields(row).get("progress"):
+                events.append(Event("noted", at))
+        elif name == "extension_asked":
+            asked = _fields(row)
+            events.append(Event(name, at, date.fromisoformat(asked["until"]), asked["clock"]))
+        elif name == "extended":
+            fields = _fields(row)
+            events.append(Event(name, at, date.fromisoformat(fields["until"]), fields["clock"]))
+        elif row.verb == "decide_extension":
+            events.append(Event("extension_refused", at, clock=asked.get("clock", "solve")))
+        elif name and not (name == "escalated" and is_escalated):
+            events.append(Event(name, at))
+        if name == "reopened":
+            redos += 1
+            if redos >= REDOS and not is_escalated:
+                events.append(Event("escalated", at))
+                is_escalated = True
+        is_escalated = name == "escalated" or (is_escalated and name != "settled")
     return events
+
+
+def _fields(row: Any) -> Mapping[str, Any]:
+    fields: Mapping[str, Any] = msgspec.json.decode(row.fields)
+    return fields
 
 
 def _drop_last(events: list[Event], name: str) -> None:
@@ -52,19 +94,47 @@ def _drop_last(events: list[Event], name: str) -> None:
             return
 
 
-def dues_of(rows: Iterable[Any], policy: str, calendar: WorkCalendar) -> list[Due]:
-    return due_dates(clock_events(rows), policy_named(policy), calendar, settings.timezone)
+def policy_of(rows: Iterable[Any], editions: Mapping[str, list[Edition]], moment: datetime) -> Policy:
+    """The edition an issue counts by at `moment`: of the ordinary policy from its opening, or of the one it was dispatched
+    with, and what later editions said of issues that were open."""
+    name, chosen_at = ORDINARY, moment
+    for row in rows:
+        if row.verb in ("open", "submit") and row.target != DRAFT:
+            chosen_at = row.counts_at
+        elif row.verb == "dispatch":
+            named: str = _fields(row).get("policy") or ""
+            if named in editions:
+                name, chosen_at = named, row.counts_at
+    return edition_at(editions[name], chosen_at, moment, settings.timezone).policy
 
 
-async def current_dues(bureau: UUID, rows: Iterable[Any], policy: str) -> list[Due]:
-    return dues_of(rows, policy, await calendar_of(bureau))
+def dues_of(rows: list[Any], measure: Measure, moment: datetime | None = None) -> list[Due]:
+    """By the editions that were known at `moment` (now)."""
+    policy = policy_of(rows, measure.editions, moment or now())
+    return due_dates(clock_events(rows), policy, measure.calendar, settings.timezone)
 
 
-def due_columns(dues: list[Due]) -> dict[str, Any]:
-    """Values of the due columns. A clock that stands still has none; one that was met keeps its date."""
+async def current_dues(bureau: UUID, rows: list[Any]) -> list[Due]:
+    return dues_of(rows, await measure_of(bureau))
+
+
+def light_of_row(row: Any, moment: datetime) -> str:
+    """The light of an issue from its columns; none once it is out of the queue."""
+    if row.closed_at is not None or row.state == DRAFT:
+        return NONE
+    lamp = Lamp(yellow_at=row.yellow_at, red_at=row.next_due, double_at=row.double_at, paused=row.paused)
+    return light(lamp, moment)
+
+
+def due_columns(dues: list[Due], calendar: WorkCalendar, pending: datetime) -> dict[str, Any]:
+    """Values of the due columns. A clock that stands still has none; one that was met keeps its date. What was to happen from
+    `pending` on has not been looked at yet."""
     by_clock: dict[str, datetime | None] = {due.clock: due.due for due in dues}
     first = next_due(dues)
+    lamp = lamp_of(dues, calendar, settings.timezone)
     columns: dict[str, Any] = {f"{name}_due": by_clock.get(name) for name in COLUMNS}
     columns["next_due"] = first.due if first is not None else NEVER
     columns["next_clock"] = first.clock if first is not None else ""
+    columns["yellow_at"], columns["double_at"], columns["paused"] = lamp.yellow_at, lamp.double_at, lamp.paused
+    columns["next_timer_at"] = timers_from(dues, calendar, settings.timezone, pending, pending - INSTANT)[1]
     return columns

@@ -7,14 +7,15 @@ from datetime import date, timedelta
 
 import msgspec
 
-from server.clocks.policy import shipped_policies
+from server.clocks.due import Due
+from server.clocks.policies.actions import editions_of
 from server.enterprises.tables import Enterprise
 from server.issues.drafts.submitting import submit
 from server.issues.joining.links import confirm_link, link_report, reject_link, unlink_report
 from server.issues.joining.merging import merge, unmerge
 from server.issues.joining.splitting import split
 from server.issues.states import REOPEN_DAYS
-from server.issues.steps.dues import current_dues
+from server.issues.steps.dues import dues_of, measure_of, policy_of
 from server.issues.steps.letters import define_letter
 from server.issues.steps.parts import answer_co, ask_co, must_have_parts, sign_part
 from server.issues.steps.step import HANDLING, Effect, Step, must_differ, set_units, units_named
@@ -25,9 +26,8 @@ from server.routing.actions import propose_route
 from server.routing.route import Route
 from server.settings import settings
 from server.worktime.actions import calendar_of
+from server.worktime.calendar import WorkCalendar
 
-WAITS_MAX = 2
-EXTENSIONS_MAX = 2
 REDOS_BEFORE_ESCALATION = 2
 RETURN_WORKING_DAYS = 1
 """A unit says that an issue is not its own within this many working days after dispatch."""
@@ -62,8 +62,9 @@ async def dispatch(step: Step) -> None:
     lead, co = fields.lead or route.lead, list(fields.co or ([] if fields.lead else route.co))
     if not lead:
         raise refusal("issue.no_lead", why=route.why_zh, why_en=route.why_en)
-    if fields.policy and fields.policy not in shipped_policies():
-        raise refusal("issue.policy", policy=fields.policy, policies=sorted(shipped_policies()))
+    policies = await editions_of(issue.bureau) if fields.policy else {}
+    if fields.policy and fields.policy not in policies:
+        raise refusal("issue.policy", policy=fields.policy, policies=sorted(policies))
     units = await units_named(issue.bureau, [lead, *co, *fields.split])
     await set_units(step, units[lead], [units[code] for code in co], [units[code] for code in fields.split])
     issue.desk = step.actor.unit
@@ -107,14 +108,22 @@ async def decide_return(step: Step) -> None:
 
 
 async def wait_for_enterprise(step: Step) -> None:
-    if step.issue.waits >= WAITS_MAX:
-        raise refusal("issue.wait_used", limit=WAITS_MAX)
+    measure = await measure_of(step.issue.bureau)
+    rules = policy_of(step.timeline, measure.editions, step.at).rules
+    if step.issue.waits >= rules.waits_max:
+        raise refusal("issue.wait_used", limit=rules.waits_max, used=step.issue.waits)
     step.issue.waits += 1
 
 
 async def sign(step: Step) -> None:
     """From now on the unit that signed has the contact with the enterprise; until now whoever received it first had (首接负责)."""
     step.issue.contact = step.issue.lead
+
+
+async def note(step: Step) -> None:
+    """A note by the lead unit is progress; a bystander's is not."""
+    if step.issue.lead in step.actor.units("issue.reply"):
+        step.kept["progress"] = True
 
 
 async def reply(step: Step) -> None:
@@ -163,27 +172,34 @@ async def close(step: Step) -> None:
 
 
 async def request_extension(step: Step) -> None:
+    """Before the date, so many times, each so long as the policy says."""
     issue, fields = step.issue, step.fields
+    measure = await measure_of(issue.bureau)
+    rules = policy_of(step.timeline, measure.editions, step.at).rules
     if issue.ext_requested:
         raise refusal("issue.extension_open")
-    if issue.extensions >= EXTENSIONS_MAX:
-        raise refusal("issue.extension_used", limit=EXTENSIONS_MAX)
-    dues = await current_dues(issue.bureau, step.timeline, issue.policy)
-    due = next(
-        (due for due in dues if due.clock == fields.clock and due.day is not None and due.ended_at is None), None
-    )
+    if issue.extensions >= rules.extensions_max:
+        raise refusal("issue.extension_used", limit=rules.extensions_max, used=issue.extensions)
+    dues = dues_of(step.timeline, measure, step.at)
+    due = next((one for one in dues if one.clock == fields.clock and one.ended_at is None), None)
     if due is None or due.day is None:
         raise refusal("issue.extension_clock", clock=fields.clock)
-    calendar = await calendar_of(issue.bureau)
     asked = step.counts_at.astimezone(settings.timezone).date()
-    last = calendar.add_working_days(due.day, -1)
-    started = due.started_at.astimezone(settings.timezone).date()
-    longest = calendar.add_working_days(due.day, max(1, calendar.working_days_between(started, due.day)))
+    last = measure.calendar.add_working_days(due.day, -rules.extension_notice)
+    longest = _longest(due, due.day, rules.extension_percent, measure.calendar)
+    details = {"due": due.day, "longest": longest, "asked_until": fields.until, "original": due.original_day}
     if asked > last:
-        raise refusal("issue.extension_late", last=last)
+        raise refusal("issue.extension_late", last=last, due=due.day, notice=rules.extension_notice)
     if not due.day < fields.until <= longest:
-        raise refusal("issue.extension_length", due=due.day, longest=longest)
+        raise refusal("issue.extension_length", percent=rules.extension_percent, **details)
     issue.ext_requested = True
+
+
+def _longest(due: Due, day: date, percent: int, calendar: WorkCalendar) -> date:
+    """The last day an extension may reach: the length of the limit itself again, or the part of it the policy grants."""
+    started = due.started_at.astimezone(settings.timezone).date()
+    length = calendar.working_days_between(started, due.original_day)
+    return calendar.add_working_days(day, max(1, length * percent // 100))
 
 
 async def decide_extension(step: Step) -> None:
@@ -247,7 +263,7 @@ async def include(step: Step) -> None:
 EFFECTS: dict[str, Effect] = {
     effect.__name__: effect
     for effect in (
-        dispatch, assign, request_return, decide_return, ask_co, sign_part, answer_co, sign, wait_for_enterprise, reply, call_back,
+        dispatch, assign, request_return, decide_return, ask_co, sign_part, answer_co, sign, wait_for_enterprise, note, reply, call_back,
         reopen, close, request_extension, decide_extension, escalate, settle_escalation, put_on_account, review_account, exclude,
         include, merge, unmerge, split, link_report, confirm_link, reject_link, unlink_report, submit,
     )

@@ -9,16 +9,19 @@ from typing import Any
 from uuid import UUID
 
 from server.audit.actions import record_event
-from server.clocks.clock import Event, due_dates
-from server.clocks.policy import ORDINARY, policy_named
-from server.issues.steps.dues import due_columns
+from server.clocks.clock import Event
+from server.clocks.due import due_dates
+from server.clocks.policies.editions import edition_at
+from server.clocks.policy import ORDINARY
+from server.issues.steps.dues import due_columns, measure_of
 from server.issues.steps.numbers import take_numbers
 from server.issues.tables import NEVER
+from server.moment import now
 from server.people.actor import Actor
 from server.records.submission import work_scopes
 from server.reports.filed import FiledReport
 from server.settings import settings
-from server.worktime.actions import calendar_of, keep_calendar
+from server.worktime.actions import keep_calendar
 from sync.bulk import among, ids, insert
 from sync.feed import touch_new
 from sync.identity import kin_id, new_id
@@ -31,7 +34,9 @@ _ISSUE = (
     " policy text, enterprise uuid, person uuid, origin text, forced boolean, ext_requested boolean, escalated boolean,"
     " returns integer, waits integer, extensions integer, redos integer, letter text, letter_definition text,"
     " opened_at timestamptz, triage_due timestamptz, sign_due timestamptz, first_contact_due timestamptz,"
-    " reply_due timestamptz, solve_due timestamptz, next_due timestamptz, next_clock text, closed_at timestamptz,"
+    " reply_due timestamptz, solve_due timestamptz, next_due timestamptz, next_clock text,"
+    " yellow_at timestamptz, double_at timestamptz, paused boolean, next_timer_at timestamptz, policy_version integer,"
+    " closed_at timestamptz,"
     " events integer, updated_at timestamptz"
 )
 _EVENT = (
@@ -69,8 +74,8 @@ async def follow_reports(actor: Actor, reports: list[FiledReport]) -> None:
 
 async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
     await keep_calendar(actor.bureau)
-    calendar = await calendar_of(actor.bureau)
-    policy = policy_named(ORDINARY)
+    measure = await measure_of(actor.bureau)
+    calendar, editions = measure.calendar, measure.editions[ORDINARY]
     numbers = await take_numbers(actor.bureau, len(fresh))
     issues: list[tuple[Any, ...]] = []
     events: list[tuple[Any, ...]] = []
@@ -83,12 +88,16 @@ async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
         due = known_dues.get((at, done))
         if due is None:  # a push is received at one moment, so its reports share their dates
             happened = [Event("opened", at), Event("ended", at)] if done else [Event("opened", at)]
-            due = known_dues[at, done] = due_columns(due_dates(happened, policy, calendar, settings.timezone))
+            policy = edition_at(editions, at, now(), settings.timezone).policy
+            dues = due_dates(happened, policy, calendar, settings.timezone)
+            due = known_dues[at, done] = due_columns(dues, calendar, min(at, now()))
+            due["policy_version"] = int(policy.version)
         title = (report.title or report.description)[:TITLE_MAX]
         issues.append((
             id, actor.bureau, number, state, at, title, report.category, report.urgency, ORDINARY, report.enterprise,
             report.person, report.origin, False, False, False, 0, 0, 0, 0, "", "", at, due["triage_due"], None, None, None,
-            due["solve_due"], due["next_due"] if not done else NEVER, due["next_clock"], at if done else None, 1, at,
+            due["solve_due"], due["next_due"] if not done else NEVER, due["next_clock"], due["yellow_at"], due["double_at"], False,
+            due["next_timer_at"], due["policy_version"], at if done else None, 1, at,
         ))  # fmt: skip
         outcome = "solved_on_site" if done else ""
         events.append((

@@ -5,16 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from server.clocks.clock import PAUSE, UNPAUSE, Due, Event, due_dates
-from server.clocks.policy import policy_named
-from server.issues.steps.dues import clock_events
+from server.clocks.clock import PAUSE, UNPAUSE, Event
+from server.clocks.due import Due, due_dates
+from server.issues.steps.dues import Measure, clock_events, measure_of, policy_of
 from server.issues.steps.step import Step, add_units, parts_of, units_at_work, units_named
 from server.issues.tables import Issue, IssueUnit
+from server.moment import now
 from server.people.tables import Unit
 from server.refusals import refusal
 from server.settings import settings
-from server.worktime.actions import calendar_of
-from server.worktime.calendar import WorkCalendar
 
 CO, OWN = "co", "split"
 
@@ -90,7 +89,7 @@ async def must_have_parts(step: Step) -> None:
         raise refusal("issue.parts_waiting", units="、".join((await units_at_work(step.issue))[OWN]))
 
 
-def part_dues(part: Any, timeline: list[Any], policy: str, calendar: WorkCalendar) -> list[Due]:
+def part_dues(part: Any, timeline: list[Any], measure: Measure) -> list[Due]:
     """A helping unit has the limit of an answer among units, from when it was asked; a unit with a part of its own signs and
     answers by the limits of the lead. Both stand still while the whole issue does."""
     start = part.asked_at
@@ -106,17 +105,19 @@ def part_dues(part: Any, timeline: list[Any], policy: str, calendar: WorkCalenda
     shared = PAUSE | (UNPAUSE - {"replied"})
     events = own + [event for event in clock_events(timeline) if event.name in shared and event.at >= start]
     wanted = {"co_reply"} if part.role == CO else {"sign", "reply"}
-    dues = due_dates(sorted(events, key=lambda event: event.at), policy_named(policy), calendar, settings.timezone)
+    events.sort(key=lambda event: event.at)
+    dues = due_dates(events, policy_of(timeline, measure.editions, now()), measure.calendar, settings.timezone)
     return [due for due in dues if due.clock in wanted]
 
 
 async def date_parts(issue: Issue, timeline: list[Any]) -> None:
     """Repeats in the rows of the units what their clocks say."""
     parts = await parts_of(issue)
-    calendar = await calendar_of(issue.bureau) if parts else None
+    if not parts:
+        return
+    measure = await measure_of(issue.bureau)
     for part in parts:
-        assert calendar is not None
-        due = _answer_due(part_dues(part, timeline, issue.policy, calendar))
+        due = _answer_due(part_dues(part, timeline, measure))
         if part.due != due:
             part.due = due
             await part.save()
