@@ -9,7 +9,7 @@ VERSION = "1.38.0"
 DESCRIPTION = "clocks: indexes"
 
 INDEXES = {
-    "issue_timer": "INDEX issue_timer ON issue (next_timer_at)",
+    "issue_timer": "INDEX issue_timer ON issue (bureau, next_timer_at)",
     "issue_signal_issue": "INDEX issue_signal_issue ON issue_signal (issue, at)",
     "issue_signal_bureau": "INDEX issue_signal_bureau ON issue_signal (bureau, at)",
     "clock_policy_once": "UNIQUE INDEX clock_policy_once ON clock_policy (bureau, name, version)",

@@ -132,7 +132,7 @@ def _levels(due: Due, calendar: WorkCalendar, zone: tzinfo, since: datetime) -> 
     yield "yellow", due.yellow_at
     if due.limit.unit not in HOURLY:
         soon = _later(due, -1, calendar, zone)
-        if soon > due.started_at:
+        if soon > end_of_day(due.started_at.astimezone(zone).date(), calendar, zone):
             yield "soon", soon
     yield "due", date
     if BY_NAME[due.clock].is_grave:

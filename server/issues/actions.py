@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from server.audit.actions import record_event
 from server.issues.states import STATES, VERBS, Verb, find_move, verbs_from
-from server.issues.steps.dues import due_columns, dues_of, measure_of, policy_of, timeline
+from server.issues.steps.dues import DUE_COLUMNS, set_dues, timeline
 from server.issues.steps.effects import EFFECTS
 from server.issues.steps.joining import find_issue
 from server.issues.steps.letters import Letter, store_letters
@@ -170,15 +170,9 @@ async def _finish(step: Step, occurred: Occurred | None) -> None:
 
 async def _set_dues(issue: Issue, events: list[IssueEvent]) -> dict[str, Any]:
     """What the columns that changed held before."""
-    before: dict[str, Any] = {}
-    measure = await measure_of(issue.bureau)
-    issue.policy_version = int(policy_of(events, measure.editions, now()).version)
-    pending = min(issue.next_timer_at, now())
-    for name, value in due_columns(dues_of(events, measure), measure.calendar, pending).items():
-        if getattr(issue, name) != value:
-            before[name] = getattr(issue, name)
-            setattr(issue, name, value)
-    return before
+    before = {name: getattr(issue, name) for name in DUE_COLUMNS}
+    await set_dues(issue, events)
+    return {name: value for name, value in before.items() if getattr(issue, name) != value}
 
 
 async def replace_letters(actor: Actor, letters: list[Letter]) -> list[Letter]:
@@ -225,7 +219,7 @@ async def _redate(actor: Actor, issue: Issue, version: str) -> bool:
     if not before:
         return False
     moment = now()
-    dates = {name: old for name, old in before.items() if isinstance(old, datetime)}
+    dates = {name: old for name, old in before.items() if isinstance(old, datetime) and name.endswith("due")}
     for name, old in dates.items():
         new = getattr(issue, name)
         if new is not None and new <= moment < old:

@@ -81,8 +81,9 @@ async def test_reports_become_numbered_issues_with_dates_from_receipt(donghu):
     shown = (await donghu.lin.client.get(f"/v1/issues/{numbers[0]}")).json()
     days = {due["clock"]: due["day"] for due in shown["dues"]}
     assert days == {"triage": "2026-09-20", "solve": "2026-09-29", "hard_stop": "2026-10-15"}
-    assert [sentence["zh"] for sentence in shown["dues"][0]["explain"]][:5] == [
+    assert [sentence["zh"] for sentence in shown["dues"][0]["explain"]][:6] == [
         "2026-09-18(周五) 10:00 收到,当日不计,次日起算。",
+        "记录在采集 3 天后才同步到平台,时限自平台收到时起算,不自采集时起算。",
         "时限 1 个工作日。",
         "休息日不计,共 1 天:2026-09-19。",
         "调休上班日照算:2026-09-20。",

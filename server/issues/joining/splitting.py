@@ -6,7 +6,7 @@ from __future__ import annotations
 import msgspec
 
 from server.audit.actions import record_event
-from server.issues.steps.dues import current_dues, due_columns
+from server.issues.steps.dues import set_dues
 from server.issues.steps.joining import find_issue, link_rows
 from server.issues.steps.numbers import take_numbers
 from server.issues.steps.opening import KIND, TITLE_MAX
@@ -57,10 +57,9 @@ async def _open(step: Step, reports: list[Report]) -> Issue:
     opened = IssueEvent(
         id=new_id(), bureau=issue.bureau, issue=new.id, n=1, at=step.at, counts_at=first.reported_at, verb="open",
         target="SUBMITTED", person=step.actor.person, unit=step.actor.unit,
-        fields=msgspec.json.encode({"split_from": issue.number}).decode(),
+        fields=msgspec.json.encode({"split_from": issue.number, "policy": issue.policy}).decode(),
     )  # fmt: skip
-    for name, value in due_columns(await current_dues(issue.bureau, [opened], new.policy)).items():
-        setattr(new, name, value)
+    await set_dues(new, [opened])
     await new.save()
     await opened.save()
     touch(new.bureau, KIND, new.id)

@@ -18,7 +18,7 @@ from server.clocks.policies.actions import editions_of
 from server.clocks.policies.editions import Edition, edition_at
 from server.clocks.policy import ORDINARY, Policy
 from server.issues.states import DRAFT, clock_event
-from server.issues.tables import IssueEvent
+from server.issues.tables import Issue, IssueEvent
 from server.moment import now
 from server.settings import settings
 from server.worktime.actions import calendar_of
@@ -95,13 +95,14 @@ def _drop_last(events: list[Event], name: str) -> None:
 
 
 def policy_of(rows: Iterable[Any], editions: Mapping[str, list[Edition]], moment: datetime) -> Policy:
-    """The edition an issue counts by at `moment`: of the ordinary policy from its opening, or of the one it was dispatched
-    with, and what later editions said of issues that were open."""
+    """The edition an issue counts by at `moment`: of the ordinary policy from its opening, or of the one it was split off
+    or dispatched with, and what later editions said of issues that were open."""
     name, chosen_at = ORDINARY, moment
     for row in rows:
-        if row.verb in ("open", "submit") and row.target != DRAFT:
+        opens = row.verb in ("open", "submit") and row.target != DRAFT
+        if opens:
             chosen_at = row.counts_at
-        elif row.verb == "dispatch":
+        if opens or row.verb == "dispatch":
             named: str = _fields(row).get("policy") or ""
             if named in editions:
                 name, chosen_at = named, row.counts_at
@@ -116,6 +117,15 @@ def dues_of(rows: list[Any], measure: Measure, moment: datetime | None = None) -
 
 async def current_dues(bureau: UUID, rows: list[Any]) -> list[Due]:
     return dues_of(rows, await measure_of(bureau))
+
+
+async def set_dues(issue: Issue, events: list[IssueEvent]) -> None:
+    """The due columns anew, and the edition they are counted by."""
+    measure, moment = await measure_of(issue.bureau), now()
+    issue.policy_version = int(policy_of(events, measure.editions, moment).version)
+    columns = due_columns(dues_of(events, measure, moment), measure.calendar, min(issue.next_timer_at, moment))
+    for name, value in columns.items():
+        setattr(issue, name, value)
 
 
 def light_of_row(row: Any, moment: datetime) -> str:

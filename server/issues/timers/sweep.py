@@ -35,6 +35,10 @@ CHUNK = 200
 """Issues looked at in one transaction."""
 RESUMED = "等待期限已到,系统自动恢复办理。"
 ESCALATED = "超时五个工作日以上,系统自动提级至领导小组办公室。"
+BUREAUS_DUE = (
+    "SELECT id FROM bureau WHERE EXISTS"
+    " (SELECT 1 FROM issue WHERE issue.bureau = bureau.id AND issue.next_timer_at <= $1)"
+)
 _SET = ", ".join(f"{name} = ${n}" for n, name in enumerate(DUE_COLUMNS, 2))
 
 
@@ -51,11 +55,10 @@ class Line(Struct):
 async def sweep() -> int:
     """Job: every timer that has come. Returns how many issues it looked at. Any number of processes may run it at once."""
     moment = now()
-    rows = await fetch("SELECT DISTINCT bureau FROM issue WHERE next_timer_at <= $1", [moment])
     looked_at = 0
-    for row in rows:
+    for row in await fetch(BUREAUS_DUE, [moment]):
         while True:
-            count = await retrying(partial(sweep_chunk, row["bureau"], moment))
+            count = await retrying(partial(sweep_chunk, row["id"], moment))
             looked_at += count
             if count < CHUNK:
                 break
@@ -66,12 +69,7 @@ async def sweep_chunk(bureau: UUID, moment: datetime) -> int:
     """The issues of one bureau that have waited longest. Those another process holds are left to it."""
     async with transaction():
         await keep_calendar(bureau)
-        skip = " FOR UPDATE SKIP LOCKED" if is_postgres() else ""
-        issues = await fetch(
-            f"SELECT id, number, lead, escalated, closed_at, {', '.join(DUE_COLUMNS)} FROM issue"
-            f" WHERE bureau = $1 AND next_timer_at <= $2 ORDER BY next_timer_at LIMIT {CHUNK}{skip}",
-            [bureau, moment],
-        )
+        issues = await fetch(chunk_due(), [bureau, moment])
         if not issues:
             return 0
         measure = await measure_of(bureau)
@@ -87,6 +85,13 @@ async def sweep_chunk(bureau: UUID, moment: datetime) -> int:
         fresh = await record_signals(bureau, signals, moment)
         await _act(bureau, fresh, {issue["id"] for issue in issues if issue["escalated"] or issue["closed_at"]})
     return len(issues)
+
+
+def chunk_due() -> str:
+    """Raw, because it skips what is held."""
+    skip = " FOR UPDATE SKIP LOCKED" if is_postgres() else ""
+    columns = ", ".join(("id", "number", "lead", "escalated", "closed_at", *DUE_COLUMNS))
+    return f"SELECT {columns} FROM issue WHERE bureau = $1 AND next_timer_at <= $2 ORDER BY next_timer_at LIMIT {CHUNK}{skip}"
 
 
 async def timelines(bureau: UUID, issues: Sequence[UUID]) -> dict[UUID, list[Line]]:
