@@ -85,7 +85,10 @@ def _later(due: Due, days: int, calendar: WorkCalendar, zone: tzinfo) -> datetim
     if date is None:
         return NEVER
     last = (date - timedelta(microseconds=1)).astimezone(zone).date()
-    return end_of_day(calendar.add_working_days(last, days), calendar, zone)
+    try:
+        return end_of_day(calendar.add_working_days(last, days), calendar, zone)
+    except ValueError:  # beyond any calendar
+        return NEVER
 
 
 class Timer(Struct, frozen=True, kw_only=True, order=True):

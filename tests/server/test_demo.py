@@ -91,7 +91,6 @@ async def _every_state_occurs(played: Any) -> None:
 
 
 async def _timelines_go_forward(played: Any) -> None:
-    from server.clocks.lights import NEVER
     from server.issues.states import MOVES
     from server.issues.steps.dues import current_dues, due_columns, timeline
     from server.issues.tables import Issue
@@ -111,7 +110,7 @@ async def _timelines_go_forward(played: Any) -> None:
             assert (event.verb, event.source, event.target, event.outcome) in moves
             assert calendar.is_working(event.at.date())
             assert 0 <= event.at.hour < 10
-        explained = due_columns(await current_dues(issue.bureau, events), calendar, NEVER)
+        explained = due_columns(await current_dues(issue.bureau, events), calendar, issue.updated_at)
         del explained["next_timer_at"]
         assert explained == {name: getattr(issue, name) for name in explained}
 
