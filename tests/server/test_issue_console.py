@@ -32,7 +32,7 @@ async def test_a_matrix_is_loaded_from_a_file_and_an_issue_dispatched_by_it(dong
         console("issue", "show", number), console("issue", "show", "东湖-1999-000001")
     )
     assert "已派单待签收" in shown[1]
-    assert "限 7 个工作日(当日不计),至 2026-09-29 24:00 止" in shown[1]
+    assert "期限至 2026-09-29(周二) 24:00 止。" in shown[1]
     assert (unknown[0], unknown[2].split(":")[0]) == (1, "issue.unknown")
 
 

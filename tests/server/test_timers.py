@@ -172,8 +172,7 @@ async def test_what_stands_on_account_is_reviewed_each_month_and_what_is_outside
     assert [level for clock, level in found if clock == "reminder"] == [f"reminder-{n}" for n in range(1, 5)]
     assert {clock for clock, _ in found} == {"account_review", "reminder"}, "all other clocks stand still"
     with at(noon("2026-11-20")):
-        await do(donghu.sun, account, "notes", words="已约谈开发商")
-        shown = (await donghu.lin.client.get(f"/v1/issues/{account}")).json()
+        shown = await do(donghu.sun, account, "account-review", words="已约谈开发商", milestone_on="2027-03-31")
     review = next(due for due in shown["dues"] if due["clock"] == "account_review")
     assert (review["day"], review["missed"]) == ("2026-12-21", 2)
 
