@@ -126,3 +126,68 @@ def _affected() -> dict[str, list[tuple[Clock, str]]]:
 
 AFFECTED = _affected()
 """Which clocks an event concerns, and how."""
+
+
+class Extension(Struct, frozen=True, kw_only=True):
+    """A new last day that was asked for, granted or refused. `before` is the last day as it stood at the decision."""
+
+    asked_at: datetime | None
+    decided_at: datetime | None = None
+    outcome: str = "asked"
+    """asked, granted or refused."""
+    before: date | None = None
+    until: date | None = None
+
+
+class Run(Struct):
+    """One clock on its way through the events."""
+
+    event: str
+    started_at: datetime
+    starts: int = 1
+    ended_at: datetime | None = None
+    ended_by: str = ""
+    extensions: list[Extension] = []
+    until: date | None = None
+    extended_at: datetime | None = None
+    earlier: list[tuple[datetime, datetime]] = []
+    """Rounds of a clock that rolls: start and renewal."""
+
+
+def turn(runs: dict[str, Run], clock: Clock, role: str, event: Event) -> None:
+    """What one event does to one clock."""
+    run = runs.get(clock.name)
+    if role == "starts":
+        if run is None or not clock.once:
+            runs[clock.name] = Run(event.name, event.at, run.starts + 1 if run is not None else 1)
+    elif run is None:
+        return
+    elif role == "voids":
+        del runs[clock.name]
+    elif role == "resumes":
+        run.ended_at, run.ended_by = None, ""
+    elif role == "renews":
+        if run.ended_at is None:
+            at = max(event.at, run.started_at)
+            runs[clock.name] = Run(event.name, at, run.starts + 1, earlier=[*run.earlier, (run.started_at, at)])
+    elif run.ended_at is None:
+        run.ended_at, run.ended_by = max(event.at, run.started_at), event.name
+
+
+def extend(run: Run, event: Event) -> None:
+    """Asked, granted or refused. A decision without a request (an older timeline) stands alone."""
+    if event.name == "extension_asked":
+        run.extensions = [*run.extensions, Extension(asked_at=event.at, until=event.until)]
+        return
+    asked = run.extensions[-1] if run.extensions and run.extensions[-1].outcome == "asked" else None
+    before = run.extensions[:-1] if asked is not None else run.extensions
+    asked_at = asked.asked_at if asked is not None else None
+    if event.name == "extended" and event.until is not None:
+        decided = Extension(
+            asked_at=asked_at, decided_at=event.at, outcome="granted", before=run.until, until=event.until
+        )
+        run.until, run.extended_at = event.until, event.at
+    else:
+        until = asked.until if asked is not None else event.until
+        decided = Extension(asked_at=asked_at, decided_at=event.at, outcome="refused", before=run.until, until=until)
+    run.extensions = [*before, decided]

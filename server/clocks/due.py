@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta, tzinfo
 
 from msgspec import Struct
 
-from server.clocks.clock import AFFECTED, BY_NAME, CLOCKS, PAUSE, UNPAUSE, Clock, Event
+from server.clocks.clock import AFFECTED, BY_NAME, CLOCKS, PAUSE, UNPAUSE, Clock, Event, Extension, Run, extend, turn
 from server.clocks.policy import Limit, Policy
 from server.clocks.span import DAY, HOURLY, add_limit, end_of_day, units_between, yellow_from
 from server.worktime.calendar import WorkCalendar
@@ -28,17 +28,6 @@ class Pause(Struct, frozen=True, kw_only=True):
     since: datetime
     until: datetime | None
     days: int = 0
-
-
-class Extension(Struct, frozen=True, kw_only=True):
-    """A new last day that was asked for, granted or refused. `before` is the last day as it stood at the decision."""
-
-    asked_at: datetime | None
-    decided_at: datetime | None = None
-    outcome: str = "asked"
-    """asked, granted or refused."""
-    before: date | None = None
-    until: date | None = None
 
 
 class Due(Struct, frozen=True, kw_only=True):
@@ -102,19 +91,6 @@ class Due(Struct, frozen=True, kw_only=True):
         return self.date if self.date is not None and reached >= self.date else None
 
 
-class _Run(Struct):
-    event: str
-    started_at: datetime
-    starts: int = 1
-    ended_at: datetime | None = None
-    ended_by: str = ""
-    extensions: list[Extension] = []
-    until: date | None = None
-    extended_at: datetime | None = None
-    earlier: list[tuple[datetime, datetime]] = []
-    """Rounds of a clock that rolls: start and renewal."""
-
-
 class Facts(Struct, frozen=True):
     """What the dates of one issue are counted with."""
 
@@ -126,7 +102,7 @@ class Facts(Struct, frozen=True):
 
 def due_dates(events: Sequence[Event], policy: Policy, calendar: WorkCalendar, zone: tzinfo) -> list[Due]:
     """Every clock of `policy` that has started, in the order of `CLOCKS`. `events` come in the order they were recorded."""
-    runs: dict[str, _Run] = {}
+    runs: dict[str, Run] = {}
     stops: list[tuple[str, datetime, datetime | None]] = []
     for event in events:
         name = event.name
@@ -136,10 +112,10 @@ def due_dates(events: Sequence[Event], policy: Policy, calendar: WorkCalendar, z
             stops[-1] = (stops[-1][0], stops[-1][1], max(event.at, stops[-1][1]))
         if event.clock:
             if event.clock in runs:
-                _extend(runs[event.clock], event)
+                extend(runs[event.clock], event)
             continue
         for clock, role in AFFECTED.get(name, ()):
-            _turn(runs, clock, role, event)
+            turn(runs, clock, role, event)
     facts = Facts(policy, calendar, zone, stops)
     return [
         _due(clock, run, facts)
@@ -148,45 +124,7 @@ def due_dates(events: Sequence[Event], policy: Policy, calendar: WorkCalendar, z
     ]
 
 
-def _turn(runs: dict[str, _Run], clock: Clock, role: str, event: Event) -> None:
-    run = runs.get(clock.name)
-    if role == "starts":
-        if run is None or not clock.once:
-            runs[clock.name] = _Run(event.name, event.at, run.starts + 1 if run is not None else 1)
-    elif run is None:
-        return
-    elif role == "voids":
-        del runs[clock.name]
-    elif role == "resumes":
-        run.ended_at, run.ended_by = None, ""
-    elif role == "renews":
-        if run.ended_at is None:
-            at = max(event.at, run.started_at)
-            runs[clock.name] = _Run(event.name, at, run.starts + 1, earlier=[*run.earlier, (run.started_at, at)])
-    elif run.ended_at is None:
-        run.ended_at, run.ended_by = max(event.at, run.started_at), event.name
-
-
-def _extend(run: _Run, event: Event) -> None:
-    """Asked, granted or refused. A decision without a request (an older timeline) stands alone."""
-    if event.name == "extension_asked":
-        run.extensions = [*run.extensions, Extension(asked_at=event.at, until=event.until)]
-        return
-    asked = run.extensions[-1] if run.extensions and run.extensions[-1].outcome == "asked" else None
-    before = run.extensions[:-1] if asked is not None else run.extensions
-    asked_at = asked.asked_at if asked is not None else None
-    if event.name == "extended" and event.until is not None:
-        decided = Extension(
-            asked_at=asked_at, decided_at=event.at, outcome="granted", before=run.until, until=event.until
-        )
-        run.until, run.extended_at = event.until, event.at
-    else:
-        until = asked.until if asked is not None else event.until
-        decided = Extension(asked_at=asked_at, decided_at=event.at, outcome="refused", before=run.until, until=until)
-    run.extensions = [*before, decided]
-
-
-def _due(clock: Clock, run: _Run, facts: Facts) -> Due:
+def _due(clock: Clock, run: Run, facts: Facts) -> Due:
     limit, calendar, zone = facts.policy.limits[clock.name], facts.calendar, facts.zone
     original_due, original_day = add_limit(run.started_at, limit, calendar, zone)
     due, day = original_due, original_day
@@ -241,7 +179,7 @@ def _with_days(extensions: list[Extension], original: date) -> tuple[Extension, 
 
 
 def _paused(
-    run: _Run, limit: Limit, due: datetime, day: date, facts: Facts
+    run: Run, limit: Limit, due: datetime, day: date, facts: Facts
 ) -> tuple[datetime, date, tuple[Pause, ...], datetime | None]:
     """The date after every pause that began before it, and since when the clock stands still.
 
@@ -275,7 +213,7 @@ def _paused(
     return due, day, tuple(pauses), None
 
 
-def _moved(run: _Run, limit: Limit, lost: timedelta, lost_days: int, facts: Facts) -> tuple[datetime, date]:
+def _moved(run: Run, limit: Limit, lost: timedelta, lost_days: int, facts: Facts) -> tuple[datetime, date]:
     """The date of the limit, or of its extension, that many days later."""
     calendar, zone = facts.calendar, facts.zone
     if run.until is None:
@@ -294,7 +232,7 @@ def missed_in(clock: str, since: datetime, till: datetime, facts: Facts) -> int:
         return 0
     missed, start = 0, since
     if BY_NAME[clock].stands_still and facts.stops:
-        run = _Run("", since, ended_at=till)
+        run = Run("", since, ended_at=till)
         due = _paused(run, limit, *add_limit(since, limit, facts.calendar, facts.zone), facts)[0]
     else:
         due = add_limit(since, limit, facts.calendar, facts.zone)[0]

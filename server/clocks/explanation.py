@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta, tzinfo
 
 from msgspec import Struct
 
-from server.clocks.clock import BY_NAME, EVENTS
-from server.clocks.due import MET, RUNNING, STOPPED, Due, Extension, Pause, lost_to
+from server.clocks.clock import BY_NAME, EVENTS, Extension
+from server.clocks.due import MET, RUNNING, STOPPED, Due, Pause, lost_to
 from server.clocks.lights import light_of
 from server.clocks.policy import UNITS
 from server.clocks.span import DAY, HOURLY, add_months, length, time_between
