@@ -30,8 +30,8 @@ class Undo(Exception):
         self.outcome = outcome
 
 
-def understand(wire: WireOperation) -> tuple[Registration, Operation[Any]] | Outcome:
-    """The operation with its arguments decoded, or why it goes to quarantine."""
+def understand(wire: WireOperation, plain: Any = msgspec.UNSET) -> tuple[Registration, Operation[Any]] | Outcome:
+    """The operation with its arguments decoded (`plain`: as plain values, by whoever had to), or why it goes to quarantine."""
     registration = operation_of(wire.op)
     if registration is None:
         return quarantine("operation.unknown", "服务器不认识此操作", "The server does not know this operation")
@@ -57,6 +57,7 @@ def understand(wire: WireOperation) -> tuple[Registration, Operation[Any]] | Out
         was=was,
         prev=wire.prev,
         raw=bytes(wire.args),
+        plain=plain,
     )
     return registration, decoded
 

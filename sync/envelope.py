@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ from sync.wire import (
     body_hash,
     head_decoder,
     operation_decoder,
+    read_args,
 )
 
 T = TypeVar("T")
@@ -51,6 +52,8 @@ class Item(msgspec.Struct):
     body: bytes
     hash: str
     wire: WireOperation | None
+    args: Any = None
+    """The arguments as plain values, if the operation could be read."""
     unfit: Outcome | None = None
     result: Result | None = None
 
@@ -104,7 +107,8 @@ def _read(place: int, body: bytes) -> Item:
         wire = operation_decoder.decode(body)
         head = OperationHead(wire.id, wire.n, wire.op, wire.target)
         unfit = TOO_LARGE if len(body) > OPERATION_BYTES_MAX else None
-        item = Item(head, body, body_hash(wire), wire, unfit)
+        args = read_args(wire)
+        item = Item(head, body, body_hash(wire, args), wire, args, unfit)
     except UNREADABLE as error:
         item = _read_head(place, body, error)
     if item.head.n < 1:
@@ -121,7 +125,7 @@ def _read_head(place: int, body: bytes, error: Exception) -> Item:
     unfit = quarantine(
         "operation.malformed", "操作格式有误", "The operation is malformed", path=path_of(error), reason=str(error)
     )
-    return Item(head, body, _hash_without_number(body), None, unfit)
+    return Item(head, body, _hash_without_number(body), None, unfit=unfit)
 
 
 def _hash_without_number(body: bytes) -> str:

@@ -19,6 +19,7 @@ from sync.configuration import now
 from sync.live.news import CHANNEL, encode_news, news_of, tell
 from sync.operations import kind_of, kinds
 from sync.transaction import defer, execute, fetch, is_postgres, on_commit, transaction
+from sync.turn import take_turn
 
 ROWS_AT_ONCE = 1_000
 FLUSH_ORDER = 100  # after audit and everything else: every writer of the bureau waits for the row locked here
@@ -143,6 +144,7 @@ async def _write_commit(bureau: UUID, head: int, moved: set[str], persons: set[U
 
 async def raise_head(bureau: UUID, count: int) -> int:
     """Lock the bureau's counter until the commit, and take `count` numbers: the last of them is returned."""
+    await take_turn("sync_head", bureau)
     found = await fetch(
         "INSERT INTO sync_head (bureau, n, epoch, floor) VALUES ($1, $2, $3, 0)"
         " ON CONFLICT (bureau) DO UPDATE SET n = sync_head.n + excluded.n RETURNING n",

@@ -136,6 +136,8 @@ class Operation(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
     prev: UUID | None = None
     raw: bytes = b""
     """The arguments as the client wrote them."""
+    plain: Any = msgspec.UNSET
+    """The same as plain values, where they have been decoded already."""
 
 
 class OperationContext(msgspec.Struct, frozen=True, kw_only=True):

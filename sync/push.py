@@ -243,7 +243,7 @@ class Push:
             return SALVAGED
         if (self.blocked and item.wire.prev in self.blocked) or (self.awaited and item.wire.target in self.awaited):
             return HELD
-        return understand(item.wire)
+        return understand(item.wire, item.args)
 
     async def _apply_run(self, run: "Run") -> None:
         if run.registration is None or not run.operations:

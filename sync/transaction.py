@@ -8,10 +8,8 @@ on the very connection the ORM uses.
 import asyncio
 import contextvars
 import errno
-import functools
 import inspect
 import random
-import re
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +17,8 @@ from typing import Any, TypeVar
 
 from piccolo.engine.base import Engine
 from piccolo.engine.finder import engine_finder
+
+from sync.database.statements import is_reading
 
 T = TypeVar("T")
 Flush = Callable[[list[Any]], Awaitable[None]]
@@ -57,6 +57,8 @@ class Transaction:
         self.readonly = readonly
         self.levels = [Level()]
         self.is_open = True
+        self.turns: dict[Any, asyncio.Lock] = {}
+        """What this transaction has its turn at until it ends; see `sync.turn`."""
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator["Transaction"]:
@@ -80,6 +82,12 @@ class Transaction:
             await self.connection.execute(f"RELEASE SAVEPOINT {name}")
         except Exception as error:
             raise Lost(f"the transaction has ended by itself: {error}") from error
+
+    def leave(self) -> None:
+        """Let those who wait for their turn go on."""
+        for held in self.turns.values():
+            held.release()
+        self.turns.clear()
 
     async def flush(self) -> None:
         """Run what was deferred, the lowest order first; a flush may defer more."""
@@ -139,15 +147,19 @@ def current() -> Transaction | None:
 
 @asynccontextmanager
 async def transaction(
-    *, isolation: str | None = None, readonly: bool = False, brisk: bool = False
+    *, isolation: str | None = None, readonly: bool = False, brisk: bool = False, joins: bool = False
 ) -> AsyncIterator[Transaction]:
     """Write all or nothing.
 
     `isolation` ("repeatable read", "serializable") is PostgreSQL's; SQLite is always serializable. `readonly` reads one
     snapshot and takes no writer. `brisk` promises statements that are short and many: SQLite then runs them in the event
     loop's own thread, all but the waiting for its turn and for the disk. All are settled by the outermost call. A commit
-    that fails rolls back and raises.
+    that fails rolls back and raises. With `joins` an open transaction is used as it is, without a savepoint: for what
+    nobody goes on after when it raises.
     """
+    if joins and (outer := current()) is not None:
+        yield outer
+        return
     async with transaction_on(engine(), isolation=isolation, readonly=readonly, brisk=brisk) as opened:
         yield opened
 
@@ -180,6 +192,7 @@ async def transaction_on(
         await database.rollback(connection)
         raise
     finally:
+        opened.leave()
         await database.release(connection)
     for callback in opened.levels[0].callbacks:
         outcome = callback()
@@ -250,12 +263,6 @@ async def retrying(work: Callable[[], Awaitable[T]]) -> T:
     raise AssertionError("unreachable")
 
 
-@functools.lru_cache(maxsize=1024)
-def sqlite_placeholders(sql: str) -> str:
-    """`$1::uuid` → `?1`: SQLite numbers its parameters the same way and needs no casts."""
-    return re.sub(r"\$(\d+)(::\w+(\[\])?)?", r"?\1", sql)
-
-
 @asynccontextmanager
 async def leased(readonly: bool) -> AsyncIterator[Any]:
     """The open transaction's connection, or one of the pool for a single statement."""
@@ -268,13 +275,6 @@ async def leased(readonly: bool) -> AsyncIterator[Any]:
         yield connection
     finally:
         await engine().release(connection)
-
-
-def is_reading(sql: str) -> bool:
-    head = sql.lstrip(" \n\t(")[:8].upper()
-    if head.startswith("WITH"):
-        return re.search(r"\b(INSERT|UPDATE|DELETE)\b", sql, re.IGNORECASE) is None
-    return head.startswith(("SELECT", "EXPLAIN", "VALUES"))
 
 
 async def fetch(sql: str, args: Sequence[Any] = ()) -> list[Any]:

@@ -15,6 +15,7 @@ from server.moment import now
 from sync.bulk import insert
 from sync.identity import new_id
 from sync.transaction import defer, execute, fetch, is_postgres
+from sync.turn import take_turn
 
 FLUSH_ORDER = 50
 """Before the feed (100): every writer locks the chain's head first and the feed's head second, so two never wait crosswise."""
@@ -82,6 +83,7 @@ async def _append(items: list[Any]) -> None:
         by_bureau.setdefault(item[0], []).append(item)
     for bureau in sorted(by_bureau):
         rows = by_bureau[bureau]
+        await take_turn("audit_head", bureau)
         head = await fetch(
             "INSERT INTO audit_head (id, n, digest) VALUES ($1, $2, '') "
             "ON CONFLICT (id) DO UPDATE SET n = audit_head.n + $2 RETURNING n, digest",

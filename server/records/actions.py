@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct
 
 from server.audit.actions import record_event
 from server.moment import now
@@ -95,7 +95,7 @@ async def amend_record(context: OperationContext, id: UUID, operation: UUID, arg
         _must_be_open(record)
         if record.form_id != args.form:
             raise refusal("record.other_form", form=record.form_id)
-        (judgement,) = await judge(context.bureau, [args])
+        (judgement,) = await judge(context.bureau, [args], [UNSET])
         if isinstance(judgement, Refusal):
             raise judgement
         collected = collected_at(context, args.filled_at)

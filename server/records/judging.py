@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from forms.evaluate import Evaluation, Flaw, evaluate
 from server.questionnaires.library import Published, lists_for, load_version
@@ -37,8 +37,9 @@ class Judgement(Struct, frozen=True):
         return levels.count("error"), levels.count("verify"), levels.count("advise")
 
 
-async def judge(bureau: UUID, submissions: Sequence[Any]) -> list[Judgement | Refusal]:
-    """Evaluates answers against the version each names. Needs `form`, `version`, `answers` and `filled_at` of each."""
+async def judge(bureau: UUID, submissions: Sequence[Any], decoded: Sequence[Any]) -> list[Judgement | Refusal]:
+    """Evaluates answers against the version each names. Needs `form`, `version`, `answers` and `filled_at` of each;
+    `decoded` are the same answers as plain values, or UNSET where nobody had to decode them yet."""
     versions: dict[tuple[str, str], Published | None] = {}
     waiting: dict[UUID, list[tuple[int, Any]]] = {}
     results: list[Any] = [None] * len(submissions)
@@ -50,15 +51,14 @@ async def judge(bureau: UUID, submissions: Sequence[Any]) -> list[Judgement | Re
         if published is None:
             results[at] = refusal("form.version_unknown", form=one.form, version=one.version)
             continue
-        if published.plain is not None and published.plain(body := bytes(one.answers)):
-            results[at] = Judgement(published, body, [], None)
-            continue
         try:
-            answers = msgspec.json.decode(one.answers)
+            answers = msgspec.json.decode(one.answers) if decoded[at] is UNSET else decoded[at]
         except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
             results[at] = refusal("record.malformed")
             continue
-        if _is_deeper_than(answers, ANSWERS_DEPTH_MAX):
+        if published.plain is not None and published.plain(answers):
+            results[at] = Judgement(published, bytes(one.answers), [], None)
+        elif _is_deeper_than(answers, ANSWERS_DEPTH_MAX):
             results[at] = refusal("record.malformed")
         else:
             waiting.setdefault(published.id, []).append((at, answers))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct
 
 from server.records.actions import Amendment, amend_record, withdraw_record
 from server.records.submission import KIND, Incoming, Submission, submit_records, work_scopes
@@ -48,8 +48,13 @@ class Withdrawal(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def submit_batch(context: OperationContext, operations: list[Operation[Submission]]) -> list[Outcome]:
-    results = await submit_records(context, [Incoming(one.target, one.id, one.args) for one in operations])
+    incoming = [Incoming(one.target, one.id, one.args, _answers(one)) for one in operations]
+    results = await submit_records(context, incoming)
     return [_kept(result) if isinstance(result, Refusal) else applied() for result in results]
+
+
+def _answers(one: Operation[Submission]) -> Any:
+    return UNSET if one.plain is UNSET else one.plain.get("answers", UNSET)
 
 
 async def submit(context: OperationContext, one: Operation[Submission]) -> Outcome:

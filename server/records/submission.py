@@ -71,6 +71,8 @@ class Incoming(Struct, frozen=True):
     id: UUID
     operation: UUID
     args: Submission
+    answers: Any = msgspec.UNSET
+    """The answers as plain values, where they have been decoded already."""
 
 
 class SubmittedRecord(Struct, frozen=True, kw_only=True, dict=True):
@@ -127,7 +129,7 @@ async def submit_records(context: OperationContext, incoming: Sequence[Incoming]
     if any(one.code == "record.out_of_scope" for one in refused.values()):
         incoming = await _follow_merges(context.bureau, incoming)
         refused, seen = await _refuse(context, incoming)
-    judgements = await judge(context.bureau, [one.args for one in incoming])
+    judgements = await judge(context.bureau, [one.args for one in incoming], [one.answers for one in incoming])
     current = {
         row[0]: row[1] for row in await fetch("SELECT form_id, current FROM form WHERE bureau = $1", [context.bureau])
     }
@@ -181,7 +183,9 @@ async def _follow_merges(bureau: UUID, incoming: Sequence[Incoming]) -> list[Inc
     )
     now_at = {row["id"]: row["merged_into"] for row in found}
     return [
-        Incoming(one.id, one.operation, msgspec.structs.replace(one.args, enterprise=now_at[one.args.enterprise]))
+        msgspec.structs.replace(
+            one, args=msgspec.structs.replace(one.args, enterprise=now_at[one.args.enterprise])
+        )
         if one.args.enterprise in now_at
         else one
         for one in incoming

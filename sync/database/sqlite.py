@@ -20,7 +20,8 @@ from piccolo.engine.sqlite import dict_factory
 from piccolo.querystring import QueryString
 
 from sync.database.cells import written_out
-from sync.transaction import OpenTransaction, is_reading, sqlite_placeholders, transaction_on
+from sync.database.statements import is_reading, sqlite_placeholders
+from sync.transaction import OpenTransaction, transaction_on
 
 T = TypeVar("T")
 

@@ -207,7 +207,7 @@ def test_what_the_plain_check_lets_through_has_no_flaw(answers):
     )
     check = plain_check(form)
     assert check is not None
-    assert check(b'{"remark": "x", "staff": 3, "several": ["up", "down"]}')
-    assert not check(b'{"several": ["up", "up"]}')
-    if check(msgspec.json.encode(answers)):
+    assert check({"remark": "x", "staff": 3, "several": ["up", "down"]})
+    assert not check({"several": ["up", "up"]})
+    if check(msgspec.json.decode(msgspec.json.encode(answers))):
         assert evaluate(form, answers, now=datetime(2026, 11, 21, tzinfo=UTC)).flaws == []

@@ -17,7 +17,8 @@ MESSAGES = re.findall(r"`(\w+)`\n\n```json\n(.*?)```", PAGE, re.DOTALL)
 def test_each_message_on_the_page_is_read_by_the_code(name, text):
     message = msgspec.json.decode(text, type=getattr(wire, name))
     for raw in getattr(message, "operations", []):
-        assert wire.body_hash(wire.operation_decoder.decode(raw))
+        operation = wire.operation_decoder.decode(raw)
+        assert wire.body_hash(operation, wire.read_args(operation))
     told = msgspec.json.decode(text)
     for read, written in zip(message, told, strict=True) if isinstance(told, list) else [(message, told)]:
         if isinstance(read, msgspec.Struct):

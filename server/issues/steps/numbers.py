@@ -10,6 +10,7 @@ from server.moment import today
 from server.people.tables import Bureau
 from sync.identity import named_id
 from sync.transaction import fetch
+from sync.turn import take_turn
 
 DIGITS = 6
 _PLACE = re.compile(r"([一-鿿]{1,4}?)[省市区县旗]")
@@ -31,6 +32,7 @@ async def take_numbers(bureau: UUID, count: int) -> list[str]:
     if owner is None:
         raise LookupError(f"no bureau {bureau}")
     year = today().year
+    await take_turn("issue_counter", bureau)
     last = await _count_on(bureau, year, count)
     prefix = short_name(owner.name, owner.code)
     return [f"{prefix}-{year}-{number:0{DIGITS}}" for number in range(last - count + 1, last + 1)]
