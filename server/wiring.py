@@ -78,7 +78,6 @@ def connect() -> None:
     shown_with(may_see_issue_of)
     asked_by(attachments.place_goes)
     on_filed(follow_reports)
-    on_submitted(follow_records)
     on_submitted(attachments.follow_records)
     on_submitted(dossiers.follow_records)
     on_submitted(follow_callback_records)
@@ -86,6 +85,7 @@ def connect() -> None:
     on_submitted(visit_following.follow_visit_records)
     on_submitted(symposium_following.follow_symposium_records)
     on_submitted(filling.follow_records)
+    on_submitted(follow_records)  # last: issues take numbers, and other writers wait for those until the commit
     on_withdrawn(attachments.follow_withdrawal)
     on_withdrawn(task_actions.follow_withdrawal)
     on_withdrawn(visit_following.follow_withdrawal)

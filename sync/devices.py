@@ -125,6 +125,7 @@ async def authenticate(token: str, *, salvage: bool = False) -> DeviceContext:
     found = await fetch(
         f"SELECT bureau, id, person, incarnation, last_pull_at, have_n, {STOPS} FROM sync_device WHERE token_hash = $1",
         [hash_secret(token)],
+        brisk=True,
     )
     if not found:
         raise refusal.token_unknown()

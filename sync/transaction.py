@@ -177,6 +177,7 @@ async def transaction_on(
     connection = await database.acquire(readonly)
     opened = Transaction(connection, readonly)
     try:
+        database.hasten(connection, readonly)  # to begin or end reading waits for nobody
         await connection.execute(database.begin_statement(isolation, readonly))
         token = database.current_transaction.set(opened)
         database.hasten(connection, brisk)
@@ -184,7 +185,7 @@ async def transaction_on(
             yield opened
             await opened.flush()
         finally:
-            database.hasten(connection, False)
+            database.hasten(connection, readonly)
             opened.is_open = False
             database.current_transaction.reset(token)
         await database.commit(connection)
@@ -264,22 +265,24 @@ async def retrying(work: Callable[[], Awaitable[T]]) -> T:
 
 
 @asynccontextmanager
-async def leased(readonly: bool) -> AsyncIterator[Any]:
+async def leased(readonly: bool, brisk: bool = False) -> AsyncIterator[Any]:
     """The open transaction's connection, or one of the pool for a single statement."""
     opened = current()
     if opened is not None:
         yield opened.connection
         return
     connection = await engine().acquire(readonly)
+    engine().hasten(connection, brisk)
     try:
         yield connection
     finally:
         await engine().release(connection)
 
 
-async def fetch(sql: str, args: Sequence[Any] = ()) -> list[Any]:
-    """Rows that answer to both `row["name"]` and `row[0]`. Placeholders are `$1`, `$2`, … on both databases."""
-    async with leased(is_reading(sql)) as connection:
+async def fetch(sql: str, args: Sequence[Any] = (), *, brisk: bool = False) -> list[Any]:
+    """Rows that answer to both `row["name"]` and `row[0]`. Placeholders are `$1`, `$2`, … on both databases. `brisk`
+    promises, outside a transaction, to find a few rows by their key."""
+    async with leased(is_reading(sql), brisk) as connection:
         return await connection.fetch(sql, *args)
 
 
@@ -292,9 +295,5 @@ async def execute(sql: str, args: Sequence[Any] = ()) -> None:
 async def executemany(sql: str, rows: Iterable[Sequence[Any]]) -> None:
     """Run one statement for many rows; outside a transaction all or nothing as well. Inside one, what a failure leaves
     behind goes with the savepoint or transaction around it."""
-    opened = current()
-    if opened is not None:
-        await opened.connection.executemany(sql, list(rows))
-        return
-    async with transaction() as opened:
+    async with transaction(joins=True) as opened:
         await opened.connection.executemany(sql, list(rows))

@@ -269,7 +269,7 @@ async def actor_of(context: OperationContext) -> Actor:
 
 async def load_actor(bureau: UUID, person: UUID, device: UUID | None = None, *, even_disabled: bool = False) -> Actor:
     """The person with every role in force and the units those reach. Raises `person.unknown` for a stranger or a disabled one."""
-    found = await fetch(_ACTOR if even_disabled else _ENABLED_ACTOR, [bureau, person])
+    found = await fetch(_ACTOR if even_disabled else _ENABLED_ACTOR, [bureau, person], brisk=True)
     if not found:
         raise refusal("person.unknown")
     roles: dict[str, set[UUID]] = {}

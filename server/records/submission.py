@@ -183,9 +183,7 @@ async def _follow_merges(bureau: UUID, incoming: Sequence[Incoming]) -> list[Inc
     )
     now_at = {row["id"]: row["merged_into"] for row in found}
     return [
-        msgspec.structs.replace(
-            one, args=msgspec.structs.replace(one.args, enterprise=now_at[one.args.enterprise])
-        )
+        msgspec.structs.replace(one, args=msgspec.structs.replace(one.args, enterprise=now_at[one.args.enterprise]))
         if one.args.enterprise in now_at
         else one
         for one in incoming

@@ -68,7 +68,7 @@ async def follow_visit_records(system: Actor, records: list[SubmittedRecord]) ->
     made = [record for record in records if record.form_id == FORM_ID and record.enterprise is not None]
     if not made:
         return
-    async with transaction():
+    async with transaction(joins=True):
         waiting = await _candidates(system.bureau, made)
         taken = await _taken(made, waiting)
         visits = [_take_place(system.bureau, record, waiting, taken) for record in made]

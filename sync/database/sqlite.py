@@ -238,6 +238,7 @@ class SQLiteEngine(StockSQLiteEngine):
         return await (self.readers if readonly else self.writers).acquire()
 
     async def release(self, connection: Connection) -> None:
+        connection.is_brisk = False
         (self.readers if connection.readonly else self.writers).release(connection)
 
     def begin_statement(self, isolation: str | None, readonly: bool) -> str:

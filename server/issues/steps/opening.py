@@ -30,7 +30,7 @@ from sync.transaction import fetch, transaction
 KIND = "issue"
 TITLE_MAX = 200
 _ISSUE = (
-    "id uuid, bureau uuid, number text, state text, state_since timestamptz, title text, category text, urgency text,"
+    "number text, id uuid, bureau uuid, state text, state_since timestamptz, title text, category text, urgency text,"
     " policy text, enterprise uuid, person uuid, origin text, forced boolean, ext_requested boolean, escalated boolean,"
     " returns integer, waits integer, extensions integer, redos integer, letter text, letter_definition text,"
     " opened_at timestamptz, triage_due timestamptz, sign_due timestamptz, first_contact_due timestamptz,"
@@ -55,7 +55,7 @@ async def open_reports(actor: Actor, reports: Sequence[FiledReport]) -> list[UUI
     """Ids of the issues, in the order of the reports. What is open already stays as it is."""
     opened = [issue_of(report.id) for report in reports]
     wanted = dict(zip(opened, reports, strict=True))
-    async with transaction():
+    async with transaction(joins=True):
         known = await fetch(f"SELECT id FROM issue WHERE id {among(1)}", [ids(wanted)])
         fresh = {id: report for id, report in wanted.items() if id not in {UUID(str(row[0])) for row in known}}
         if fresh:
@@ -76,12 +76,11 @@ async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
     await keep_calendar(actor.bureau)
     measure = await measure_of(actor.bureau)
     calendar, editions = measure.calendar, measure.editions[ORDINARY]
-    numbers = await take_numbers(actor.bureau, len(fresh))
     issues: list[tuple[Any, ...]] = []
     events: list[tuple[Any, ...]] = []
     links: list[tuple[Any, ...]] = []
     known_dues: dict[tuple[datetime, bool], dict[str, Any]] = {}
-    for number, (id, report) in zip(numbers, fresh.items(), strict=True):
+    for id, report in fresh.items():
         at = report.reported_at
         done = report.solved_on_site
         state = "ON_SITE_CLOSED" if done else "SUBMITTED"
@@ -94,7 +93,7 @@ async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
             due["policy_version"] = int(policy.version)
         title = (report.title or report.description)[:TITLE_MAX]
         issues.append((
-            id, actor.bureau, number, state, at, title, report.category, report.urgency, ORDINARY, report.enterprise,
+            id, actor.bureau, state, at, title, report.category, report.urgency, ORDINARY, report.enterprise,
             report.person, report.origin, False, False, False, 0, 0, 0, 0, "", "", at, due["triage_due"], None, None, None,
             due["solve_due"], due["next_due"] if not done else NEVER, due["next_clock"], due["yellow_at"], due["double_at"], False,
             due["next_timer_at"], due["policy_version"], at if done else None, 1, at,
@@ -106,6 +105,7 @@ async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
         links.append((
             new_id(), actor.bureau, id, report.id, report.enterprise, report.person, report.person, at,
         ))  # fmt: skip
-    await insert("issue", _ISSUE, issues)
     await insert("issue_event", _EVENT, events)
     await insert("issue_link", _LINK, links)
+    numbers = await take_numbers(actor.bureau, len(fresh))  # last: other writers wait for it until the commit
+    await insert("issue", _ISSUE, [(number, *issue) for number, issue in zip(numbers, issues, strict=True)])
