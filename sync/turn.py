@@ -6,7 +6,6 @@ the database. It is manners, not safety: the row's own lock decides, and between
 """
 
 import asyncio
-import contextlib
 from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -16,6 +15,7 @@ from sync.transaction import current, is_postgres
 PATIENCE_SECONDS = 2
 """After that one asks the database all the same: it sees a deadlock, this line does not."""
 
+_standing: set[Any] = set()
 _lines: "WeakValueDictionary[Any, asyncio.Lock]" = WeakValueDictionary()
 
 
@@ -26,7 +26,17 @@ async def take_turn(name: str, bureau: UUID) -> None:
     if opened is None or not is_postgres() or (name, bureau) in opened.turns:
         return
     line = _lines.setdefault((id(asyncio.get_running_loop()), name, bureau), asyncio.Lock())
-    with contextlib.suppress(TimeoutError):
+    _standing.add(opened)
+    try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await line.acquire()
         opened.turns[name, bureau] = line
+    except TimeoutError:
+        pass
+    finally:
+        _standing.discard(opened)
+
+
+def waiting() -> int:
+    """How many transactions of this process stand in a line now."""
+    return len(_standing)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
-from sync import configuration
+from sync import configuration, turn
 from sync import digest as digests
 from sync.database.engine import make_engine
 from sync.tables import NAMES
@@ -70,7 +70,7 @@ class Engines:
         found = await fetch(
             "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
-        return int(found[0]["n"])
+        return int(found[0]["n"]) + turn.waiting()
 
 
 async def perform(number: int, question: Ask | Work) -> Answer:
