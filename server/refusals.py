@@ -563,6 +563,12 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     ),
     "issue.not_merged": (409, "该事项没有并案", "This issue is not merged"),
     "issue.filter": (422, "筛选条件 {field} 无效:{value}", "The filter {field} does not fit: {value}"),
+    # similar
+    "similar.verdict": (
+        422,
+        "“同一件事”须指明一个事项,“相似但不是一件事”至少指明一个,“新事项”不指明",
+        "“same” names one issue, “not_same” at least one, “new” none",
+    ),
     # callbacks
     "callback.incomplete": (422, "回访还缺这些内容:{fields}", "These answers are still missing: {fields}"),
     "callback.unreadable": (422, "回访内容无法识别:{reason}", "The call-back cannot be read: {reason}"),

@@ -40,6 +40,7 @@ from server.reports.filed import follow_records, on_filed
 from server.reports.tables import Report
 from server.routing import kinds as routing_kinds
 from server.settings import read_secret, settings
+from server.similar.repeats import link_repeats
 from server.symposia import following as symposium_following
 from server.symposia import kinds as symposium_kinds
 from server.symposia.tables import Attendance, SymposiumInvitation
@@ -78,6 +79,7 @@ def connect() -> None:
     shown_with(may_see_issue_of)
     asked_by(attachments.place_goes)
     on_filed(follow_reports)
+    on_filed(link_repeats)
     on_submitted(attachments.follow_records)
     on_submitted(dossiers.follow_records)
     on_submitted(follow_callback_records)

@@ -41,6 +41,8 @@ MEMBERS_JUDGED = 3
 REPEAT_LIKENESS = 0.92
 REPEAT_CHARACTERS_MIN = 8
 """Two texts of one firm are the same thing said twice from here on; shorter ones say too little to tell."""
+REPEAT_SLIP = 8
+"""Punctuation more or less that may stand between two such texts."""
 _PARTICLES = frozenset("的了是在不有我们和也都就要没这那个到很还让给被能一")
 _GROUP = 2
 _NUMBERS = re.compile(r"\d+")

@@ -7,7 +7,9 @@ from typing import Any
 from litestar import Request, Router, get, post
 from litestar.params import FromPath, JSONBody
 
+from server.door import once
 from server.similar.actions import SimilarIssues, Typed, suggest_at_triage, suggest_while_typing
+from server.similar.verdicts import Judged, Verdict, judge_similar
 
 
 @post("/reports/similar", status_code=200, summary="相似事项 similar issues while typing")
@@ -20,5 +22,9 @@ async def get_similar(request: Request[Any, Any, Any], issue: FromPath[str]) -> 
     return await suggest_at_triage(request.user, issue)
 
 
-router = Router("/v1", route_handlers=[post_similar, get_similar], tags=["similar"])
-"""The routes of this concept."""
+@post("/issues/{issue:str}/similar", summary="判定相似 same, not the same, or new")
+async def post_verdict(request: Request[Any, Any, Any], issue: FromPath[str], data: JSONBody[Verdict]) -> Judged:
+    return await once(request, request.user, lambda: judge_similar(request.user, issue, data))  # type: ignore[return-value]
+
+
+router = Router("/v1", route_handlers=[post_similar, get_similar, post_verdict], tags=["similar"])

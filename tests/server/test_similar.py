@@ -1,6 +1,6 @@
 """Similar issues through the front door: while typing and at triage, within what a person may see, always fresh."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -206,3 +206,107 @@ async def test_an_unknown_enterprise_and_a_missing_permission_are_refused(donghu
 async def test_nothing_but_punctuation_is_similar_to_nothing(donghu):
     await filed(donghu, GRID)
     assert await typing(donghu.lin, "。,!?\x01 ") == []
+
+
+async def test_the_same_problem_is_merged_by_who_may_and_suggested_by_who_may_not(donghu):
+    grid, price, sewer = await filed(donghu, GRID, PRICE, SEWER)
+    judged = await do(donghu.lin, price, "similar", verdict="same", others=[grid], reason="都是用电")
+    assert judged == {"outcome": "merged", "issues": [grid]}
+    assert (await donghu.lin.client.get(f"/v1/issues/{price}")).json()["state"] == "MERGED"
+    judged = await do(donghu.zhou, sewer, "similar", verdict="same", others=[grid], reason="也是园区配套")
+    assert judged == {"outcome": "suggested", "issues": [grid]}
+    links = (await donghu.lin.client.get(f"/v1/issues/{grid}")).json()["links"]
+    assert sorted(link["is_confirmed"] for link in links) == [False, True, True]
+
+
+async def test_similar_but_not_the_same_is_never_suggested_again_in_either_direction(donghu):
+    grid, outage = await filed(donghu, GRID, ("变压器跳闸停电", "变压器老是跳闸"))
+    assert [one["number"] for one in (await triage(donghu.lin, outage))["items"]] == [grid]
+    judged = await do(donghu.lin, outage, "similar", verdict="not_same", others=[grid], reason="一个要增容,一个是故障")
+    assert judged == {"outcome": "rejected", "issues": [grid]}
+    assert (await triage(donghu.lin, outage))["items"] == []
+    assert (await triage(donghu.lin, grid))["items"] == []
+    again = await do(donghu.lin, outage, "similar", verdict="not_same", others=[grid], reason="再说一遍")
+    assert again["outcome"] == "rejected"
+    timeline = (await donghu.lin.client.get(f"/v1/issues/{grid}")).json()["events"]
+    assert [event["verb"] for event in timeline].count("reject_link") == 1
+
+
+async def test_new_says_that_it_is_none_of_those_suggested(donghu):
+    grid, outage, fault = await filed(
+        donghu, GRID, ("变压器跳闸停电", "变压器老是跳闸"), ("变压器坏了", "变压器烧了跳闸")
+    )
+    judged = await do(donghu.lin, fault, "similar", verdict="new", reason="设备故障,另办")
+    assert sorted(judged["issues"]) == [grid, outage]
+    assert (await triage(donghu.lin, fault))["items"] == []
+    assert [one["number"] for one in (await triage(donghu.lin, outage))["items"]] == [grid]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "n", "code"),
+    [("same", 0, "similar.verdict"), ("same", 2, "similar.verdict"), ("not_same", 0, "similar.verdict"),
+     ("new", 1, "similar.verdict"), ("not_same", 1, "permission.missing")],
+)  # fmt: skip
+async def test_a_verdict_that_does_not_fit_is_refused_and_changes_nothing(donghu, verdict, n, code):
+    own, *others = await filed(donghu, GRID, PRICE, SEWER)
+    member = donghu.zhou if code == "permission.missing" else donghu.lin
+    status = 403 if code == "permission.missing" else 422
+    told = await do(member, own, "similar", status, verdict=verdict, others=others[:n], reason="试试")
+    assert told["code"] == code
+    assert (await fetch("SELECT count(*) FROM issue_link"))[0][0] == 3
+
+
+async def test_an_issue_out_of_reach_is_no_verdict_s_other(donghu):
+    (own,) = await filed(donghu, GRID)
+    (foreign,) = await filed(donghu, PRICE, person=donghu.lin.id)
+    told = await do(donghu.zhou, own, "similar", 404, verdict="same", others=[foreign], reason="试试")
+    assert told["code"] == "issue.unknown"
+
+
+async def test_the_same_enterprise_saying_it_again_is_linked_shows_and_can_be_parted(donghu):
+    firm, other = await enterprises(donghu, 2)
+    (grid,) = await filed(donghu, GRID, enterprise=firm)
+    (again,) = await filed(donghu, (GRID[0], GRID[1] + "。"), enterprise=firm, reported_at=MOMENT + timedelta(days=29))
+    (elsewhere,) = await filed(donghu, GRID, enterprise=other)
+    repeated = (await donghu.lin.client.get(f"/v1/issues/{again}")).json()
+    assert repeated["state"] == "MERGED"
+    last = repeated["events"][-1]
+    assert (last["verb"], last["fields"]["into"]) == ("merge", grid)
+    assert "自动关联" in last["fields"]["reason"]
+    assert (await donghu.lin.client.get(f"/v1/issues/{elsewhere}")).json()["state"] == "SUBMITTED"
+    rows = await fetch("SELECT method, algorithm FROM issue_link WHERE via IS NOT NULL")
+    assert [tuple(row) for row in rows] == [("same_enterprise_repeat", "chars-1")]
+    await do(donghu.lin, again, "merge-undoing", reason="两条线路")
+    assert (await donghu.lin.client.get(f"/v1/issues/{again}")).json()["state"] == "SUBMITTED"
+
+
+async def test_two_rows_of_one_batch_that_say_the_same_are_one_issue(donghu):
+    (firm,) = await enterprises(donghu, 1)
+    first, second = await filed(donghu, GRID, GRID, enterprise=firm)
+    states = [(await donghu.lin.client.get(f"/v1/issues/{number}")).json()["state"] for number in (first, second)]
+    assert states == ["SUBMITTED", "MERGED"]
+
+
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [
+        ((GRID[0], GRID[1].replace("两条", "2 条")), {}),
+        (PRICE, {}),
+        (GRID, {"reported_at": MOMENT + timedelta(days=31)}),
+        (GRID, {"solved_on_site": True}),
+    ],
+    ids=["other numbers", "other words", "too late", "solved"],
+)
+async def test_anything_else_of_the_same_enterprise_stays_an_issue_of_its_own(donghu, words, more):
+    (firm,) = await enterprises(donghu, 1)
+    await filed(donghu, GRID, enterprise=firm)
+    (number,) = await filed(donghu, words, enterprise=firm, **more)
+    assert (await donghu.lin.client.get(f"/v1/issues/{number}")).json()["state"] != "MERGED"
+
+
+async def test_a_repeat_of_what_is_closed_opens_anew(donghu):
+    (firm,) = await enterprises(donghu, 1)
+    (grid,) = await filed(donghu, GRID, enterprise=firm)
+    await do(donghu.lin, grid, "refusal", ground="not_our_duty", words="请找供电公司")
+    (again,) = await filed(donghu, GRID, enterprise=firm)
+    assert (await donghu.lin.client.get(f"/v1/issues/{again}")).json()["state"] == "SUBMITTED"
