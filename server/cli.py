@@ -18,6 +18,7 @@ COMMANDS = {
     "form": "server.questionnaires.commands:form",
     "routing": "server.routing.commands:routing",
     "issue": "server.issues.commands:issue",
+    "calendar": "server.issues.redating.commands:calendar",
     "campaign": "server.campaigns.commands:campaign",
     "notice": "server.notices.commands:notice",
     "api": "server.simulation.api_command:api",

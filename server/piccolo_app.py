@@ -25,6 +25,7 @@ TABLE_MODULES = [
     "server.issues.tables",
     "server.similar.tables",
     "server.issues.timers.tables",
+    "server.issues.redating.tables",
     "server.callbacks.tables",
 ]
 

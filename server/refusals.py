@@ -402,8 +402,8 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     # clocks
     "calendar.past_breach": (
         409,
-        "这样修改会使事项 {number} 的期限变为已过去的 {due},请改为以后的日期",
-        "This would move a date of issue {number} into the past ({due}); change later days instead",
+        "这样修改会使 {count} 件事项的期限在事后变为已超期(如 {number}:{due}),请改为以后的日期,或要求只自今日以后生效",
+        "This would make {count} issues late after the fact (as {number}: {due}); change later days, or ask to date it forward",
     ),
     "calendar.range": (
         422,
@@ -412,9 +412,20 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
     ),
     "calendar.days": (
         422,
-        "请给出 1 到 {limit} 天,状态为 official 或 provisional",
-        "Give 1 to {limit} days, each with the status official or provisional",
+        "请给出 1 到 {limit} 天,状态为 official、provisional 或 local:{reason}",
+        "Give 1 to {limit} days, each with the status official, provisional or local: {reason}",
     ),
+    "calendar.hours": (
+        422,
+        "请按 08:30-12:00 的写法依次给出办公时段:{reason}",
+        "Give office hours in order, written as 08:30-12:00: {reason}",
+    ),
+    "calendar.notice": (
+        422,
+        "放假安排文件有 {count} 处错误,未作任何修改。第一处:{first}",
+        "The file of holidays has {count} faults and changed nothing. The first: {first}",
+    ),
+    "calendar.version": (404, "没有这一版日历:{version}", "There is no such version of the calendar: {version}"),
     # issues
     "issue.unknown": (404, "没有这件事项", "No such issue"),
     "issue.move_impossible": (

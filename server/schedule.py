@@ -17,6 +17,7 @@ from server.files.actions import end_expired_uploads, finish_whole_uploads
 from server.files.pictures.place import remove_places
 from server.files.pictures.thumbnails import make_thumbnails
 from server.files.upkeep.sweeping import drop_unreferenced
+from server.issues.redating.actions import finish_recounts
 from server.issues.timers.sweep import sweep
 from server.keeping.history import collect_tombstones
 from server.moment import now
@@ -53,6 +54,7 @@ JOBS = (
     Job("release_overdue", "*/10 * * * *", release_overdue),
     Job("work_outbox", "* * * * *", work_outbox),
     Job("forget_notices", "17 4 * * *", forget_notices),
+    Job("finish_recounts", "* * * * *", finish_recounts),
     Job("close_ended_rounds", "7 0 * * *", close_ended_rounds),
 )
 

@@ -53,8 +53,8 @@ def start_of_day(day: date, zone: tzinfo) -> datetime:
 
 
 def end_of_day(day: date, calendar: WorkCalendar, zone: tzinfo) -> datetime:
-    """When a limit ends that ends on `day`, in UTC."""
-    return start_of_day(day + DAY, zone)
+    """When a limit ends that ends on `day`, in UTC: at 24:00, or when the office closes."""
+    return start_of_day(day + DAY, zone) if calendar.closing_hour(day) is None else calendar.end_of_day(day, zone)
 
 
 def units_between(first: datetime, last: datetime, limit: Limit, calendar: WorkCalendar, zone: tzinfo) -> int:

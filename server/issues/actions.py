@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from msgspec import Struct
 
 from server.audit.actions import record_event
 from server.issues.states import STATES, VERBS, Verb, find_move, verbs_from
-from server.issues.steps.dues import DUE_COLUMNS, set_dues, timeline
+from server.issues.steps.dues import set_dues, timeline
 from server.issues.steps.effects import EFFECTS
 from server.issues.steps.joining import find_issue
 from server.issues.steps.letters import Letter, store_letters
@@ -24,13 +23,11 @@ from server.people.actor import Actor
 from server.people.tables import Person
 from server.refusals import refusal
 from server.reports.tables import Report
-from server.worktime.actions import Day, change_days, keep_calendar
-from sync.bulk import locked
+from server.worktime.actions import keep_calendar
 from sync.feed import touch
 from sync.identity import new_id
 from sync.transaction import fetch, is_postgres, transaction
 
-CHUNK = 1000
 LETTERS_MAX = 20
 
 
@@ -160,19 +157,12 @@ async def _finish(step: Step, occurred: Occurred | None) -> None:
         if move.target != "MERGED" and find_move("decide_extension", move.target, "granted") is None:
             issue.ext_requested = False  # nobody can decide it any more; a merge can be undone
     issue.updated_at = step.at
-    await _set_dues(issue, [*step.timeline, event])
+    await set_dues(issue, [*step.timeline, event])
     await date_parts(issue, [*step.timeline, event])
     await issue.save()
     touch(issue.bureau, KIND, issue.id, redirect_to=issue.merged_into if issue.state == "MERGED" else None)
     details: dict[str, Any] = {"verb": verb.name, "n": issue.events, "from": event.source, "to": event.target}
     await record_event(step.actor, f"issue.{verb.name}", KIND, issue.id, details)
-
-
-async def _set_dues(issue: Issue, events: list[IssueEvent]) -> dict[str, Any]:
-    """What the columns that changed held before."""
-    before = {name: getattr(issue, name) for name in DUE_COLUMNS}
-    await set_dues(issue, events)
-    return {name: value for name, value in before.items() if getattr(issue, name) != value}
 
 
 async def replace_letters(actor: Actor, letters: list[Letter]) -> list[Letter]:
@@ -185,50 +175,6 @@ async def replace_letters(actor: Actor, letters: list[Letter]) -> list[Letter]:
         await store_letters(actor.bureau, letters)
         await record_event(actor, "letters.replace", "bureau", actor.bureau, {"letters": given})
     return letters
-
-
-async def change_calendar(actor: Actor, days: list[Day]) -> int:
-    """Days of the bureau's calendar, and with them the dates of open issues: changed ones only, the old ones kept in the audit
-    chain. Returns how many issues moved. A date may move back and undo a breach (a flood is always declared afterwards); a
-    change that would put a date into the past is refused whole: `calendar.past_breach`. Closed issues keep their dates."""
-    actor.must("routing.write")
-    async with transaction():
-        version = await change_days(actor, days)  # from here on everybody who dates an issue waits
-        moved, last = 0, UUID(int=0)
-        while rows := await _open_after(actor.bureau, last):
-            for issue in rows:
-                moved += await _redate(actor, issue, version)
-            last = rows[-1].id
-    return moved
-
-
-async def _open_after(bureau: UUID, last: UUID) -> list[Issue]:
-    """Held until the commit, so that no verb is undone by writing the row back."""
-    return (
-        await locked(Issue.objects())
-        .where(Issue.bureau == bureau, Issue.closed_at.is_null(), Issue.id > last)
-        .order_by(Issue.id)
-        .limit(CHUNK)
-    )
-
-
-async def _redate(actor: Actor, issue: Issue, version: str) -> bool:
-    events = await timeline(issue.bureau, issue.id)
-    before = await _set_dues(issue, events)
-    await date_parts(issue, events)
-    if not before:
-        return False
-    moment = now()
-    dates = {name: old for name, old in before.items() if isinstance(old, datetime) and name.endswith("due")}
-    for name, old in dates.items():
-        new = getattr(issue, name)
-        if new is not None and new <= moment < old:
-            raise refusal("calendar.past_breach", number=issue.number, due=new.isoformat())
-    await issue.save()
-    touch(issue.bureau, KIND, issue.id)
-    kept = {name: old.isoformat() for name, old in dates.items()}
-    await record_event(actor, "issue.redate", KIND, issue.id, {"calendar": version, "before": kept})
-    return True
 
 
 async def may_see_issue_of(actor: Actor, record: UUID) -> bool:

@@ -1,32 +1,26 @@
 """Issues over HTTP. A verb is a resource: signing an issue is POST /v1/issues/{issue}/signature. The routes are made from the
 table of verbs, each with its own body, so that the table and the door cannot differ."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, Response, Router, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from msgspec import Struct
 
 from server.door import once
-from server.issues.actions import change_calendar, move_issue, replace_letters
+from server.issues.actions import move_issue, replace_letters
 from server.issues.drafts.handlers import HANDLERS as DRAFTS
 from server.issues.joining.bulk import Merged, MergeMany, merge_issues
 from server.issues.queue.detail import IssueOut, show_issue
 from server.issues.queue.listing import Queue, Wanted, list_queue
+from server.issues.redating.handlers import HANDLERS as CALENDAR
 from server.issues.states import VERBS, Verb
 from server.issues.steps.letters import Letter, letters_of
 from server.refusals import refusal
-from server.worktime.actions import Day, DayOut, list_days
 
 ELSEWHERE = {"call_back"}
 """Verbs whose door is another concept's."""
-
-
-class Redated(Struct, frozen=True):
-    issues: int
-    """Open issues whose dates moved."""
 
 
 @get("/issues")
@@ -73,19 +67,6 @@ async def put_letters(request: Request[Any, Any, Any], data: JSONBody[list[Lette
     return await once(request, request.user, lambda: replace_letters(request.user, data))  # type: ignore[return-value]
 
 
-@get("/calendar")
-async def get_calendar(request: Request[Any, Any, Any], first: FromQuery[date], last: FromQuery[date]) -> list[DayOut]:
-    return await list_days(request.user, first, last)
-
-
-@put("/calendar")
-async def put_calendar(request: Request[Any, Any, Any], data: JSONBody[list[Day]]) -> Redated:
-    async def work() -> Redated:
-        return Redated(await change_calendar(request.user, data))
-
-    return await once(request, request.user, work)  # type: ignore[return-value]
-
-
 def seen_by(request: Request[Any, Any, Any], base: int | None) -> int | None:
     """The line of the timeline the desk had seen last, from `?base=7` or `If-Match: "7"`. Raises `request.malformed`."""
     match = request.headers.get("if-match", "*").strip().removeprefix("W/").strip('"')
@@ -118,7 +99,7 @@ def route_for(verb: Verb) -> Any:
 router = Router(
     "/v1",
     route_handlers=[
-        list_issues, get_issue, post_merges, get_letters, put_letters, get_calendar, put_calendar, *DRAFTS,
+        list_issues, get_issue, post_merges, get_letters, put_letters, *CALENDAR, *DRAFTS,
         *(route_for(verb) for verb in VERBS.values() if verb.route and verb.name not in ELSEWHERE),
     ],
     tags=["issues"],

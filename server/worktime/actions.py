@@ -1,41 +1,29 @@
-"""Which calendar a bureau counts by: the one that ships, overlaid with the days the bureau has added."""
+"""Which calendar a bureau counts by: the one that ships, overlaid with the versions the bureau has made."""
 
 from __future__ import annotations
 
 import csv
-from datetime import date
-from functools import cache, lru_cache
+from collections.abc import Sequence
+from datetime import date, datetime
+from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from server.audit.actions import record_event
-from server.moment import now
-from server.people.actions import hold_bureau
 from server.people.actor import Actor
 from server.refusals import refusal
 from server.worktime.calendar import REACH_YEARS, YEAR_FIRST, WorkCalendar, days_between
-from server.worktime.tables import CalendarDay
-from sync.identity import named_id
-from sync.transaction import fetch, is_postgres, transaction
+from server.worktime.days import OFFICIAL, Day, Edit, Hours, office_hours, overlay, read_spans, write_spans
+from server.worktime.tables import CalendarDay, CalendarHours, CalendarVersion
+from sync.transaction import fetch, is_postgres
 
 SEED = Path(__file__).parent / "seed" / "calendar.csv"
 SEED_VERSION = "2026"
-"""Names the shipped calendar; to be raised whenever a line of the file changes."""
-OFFICIAL = "official"
-PROVISIONAL = "provisional"
+"""Names the shipped calendar. A changed line is a new line of a new edition, so that editions before can be made again."""
 DAYS_MAX = 400
-
-
-class Day(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A day that is not what its weekday says. `official` days make their whole year known, `provisional` ones do not."""
-
-    day: date
-    is_working: bool
-    name: str = ""
-    source: str = ""
-    status: str = PROVISIONAL
+BUILT_MAX = 256
 
 
 class DayOut(Struct, frozen=True, kw_only=True):
@@ -43,21 +31,35 @@ class DayOut(Struct, frozen=True, kw_only=True):
     is_working: bool
     is_provisional: bool
     name: str
+    status: str
+    """official, provisional, local, or empty for a day that is what its weekday says."""
+    spans: tuple[str, ...]
+    """Office hours; none on a day of rest."""
 
 
-def read_seed() -> list[Day]:
+@cache
+def read_seed(edition: str = SEED_VERSION) -> tuple[Day, ...]:
     with SEED.open(encoding="utf-8", newline="") as file:
-        return [
+        return tuple(
             Day(day=day, is_working=row["day"] == "work", name=row["name"], source=row["source"], status=row["status"])
             for row in csv.DictReader(file)
+            if row["edition"] <= edition
             for day in days_between(date.fromisoformat(row["first"]), date.fromisoformat(row["last"]))
-        ]
+        )
 
 
-def build_calendar(days: list[Day], version: str) -> WorkCalendar:
-    """Later days of the list overwrite earlier ones."""
-    year = max((day.day.year for day in days if day.status == OFFICIAL), default=YEAR_FIRST)
-    return WorkCalendar({day.day: day.is_working for day in days}, horizon=date(year, 12, 31), version=version)
+def build_calendar(days: Sequence[Day], version: str, hours: Sequence[Hours] = ()) -> WorkCalendar:
+    """Later days of the list overwrite earlier ones, and later hours those of the same first day."""
+    standing = overlay(days)
+    announced = (day.day.year for day in days if day.status == OFFICIAL and day.is_working is not None)
+    year = max(announced, default=YEAR_FIRST)
+    return WorkCalendar(
+        {day.day: bool(day.is_working) for day in standing},
+        horizon=date(year, 12, 31),
+        version=version,
+        hours=[office_hours(one) for _, one in sorted({one.valid_from: one for one in hours}.items())],
+        spans={day.day: read_spans(day.spans) for day in standing if day.spans},
+    )
 
 
 @cache
@@ -65,17 +67,104 @@ def shipped_calendar() -> WorkCalendar:
     return build_calendar(read_seed(), SEED_VERSION)
 
 
-@lru_cache(maxsize=256)
-def _overlaid(days: tuple[Day, ...], version: str) -> WorkCalendar:
-    return build_calendar([*read_seed(), *days], version)
+class Kept(Struct, frozen=True, kw_only=True):
+    """All that was ever said up to a version, in order."""
+
+    version: int = 0
+    edition: str = SEED_VERSION
+    days: tuple[Day, ...] = ()
+    hours: tuple[Hours, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.edition}+{self.version}" if self.version else self.edition
+
+    def known_days(self) -> list[Day]:
+        return overlay([*read_seed(self.edition), *self.days])
+
+    def calendar(self) -> WorkCalendar:
+        return build_calendar([*read_seed(self.edition), *self.days], self.name, self.hours)
+
+    def followed_by(self, edit: Edit) -> Kept:
+        return structs.replace(
+            self,
+            version=self.version + 1,
+            edition=SEED_VERSION,
+            days=(*self.days, *edit.days),
+            hours=(*self.hours, *edit.hours),
+        )
 
 
-async def calendar_of(bureau: UUID) -> WorkCalendar:
-    rows = await CalendarDay.objects().where(CalendarDay.bureau == bureau).order_by(CalendarDay.day)
-    if not rows:
-        return shipped_calendar()
-    version = f"{SEED_VERSION}+{max(row.version for row in rows)}"
-    return _overlaid(tuple(Day(day=row.day, is_working=row.is_working, status=row.status) for row in rows), version)
+_built: dict[UUID, WorkCalendar] = {}
+"""By the id of their version: what is kept under an id never changes, and an edit that failed leaves none behind."""
+
+
+async def calendar_of(bureau: UUID, at: datetime | None = None) -> WorkCalendar:
+    """The bureau's calendar now, or as it was at a moment. Raw SQL: every push of records comes through here."""
+    if at is None:
+        sql = "SELECT id, version, edition FROM calendar_version WHERE bureau = $1 ORDER BY version DESC LIMIT 1"
+        found = await fetch(sql, [bureau])
+        row = found[0] if found else None
+    else:
+        row = (
+            await CalendarVersion.select(CalendarVersion.id, CalendarVersion.version, CalendarVersion.edition)
+            .where(CalendarVersion.bureau == bureau, CalendarVersion.at <= at)
+            .order_by(CalendarVersion.version, ascending=False)
+            .first()
+        )
+    return await _built_calendar(bureau, row) if row is not None else shipped_calendar()
+
+
+async def _built_calendar(bureau: UUID, row: Any) -> WorkCalendar:
+    id = UUID(str(row["id"]))
+    if id not in _built:
+        while len(_built) >= BUILT_MAX:
+            del _built[next(iter(_built))]
+        _built[id] = (await _read_kept(bureau, row["version"], row["edition"])).calendar()
+    return _built[id]
+
+
+async def kept_calendar(bureau: UUID, named: str = "") -> Kept:
+    """All the bureau has said, up to the version named (`2026+3`) or the last. Raises `calendar.version`."""
+    found = CalendarVersion.objects().where(CalendarVersion.bureau == bureau)
+    rows = await found.order_by(CalendarVersion.version, ascending=False)
+    if named and named != SEED_VERSION:
+        rows = [row for row in rows if f"{row.edition}+{row.version}" == named]
+        if not rows:
+            raise refusal("calendar.version", version=named)
+    if not rows or named == SEED_VERSION:
+        return Kept()
+    return await _read_kept(bureau, rows[0].version, rows[0].edition)
+
+
+async def _read_kept(bureau: UUID, version: int, edition: str) -> Kept:
+    days = (
+        await CalendarDay.objects()
+        .where(CalendarDay.bureau == bureau, CalendarDay.version <= version)
+        .order_by(CalendarDay.version)
+        .order_by(CalendarDay.day)
+    )
+    hours = (
+        await CalendarHours.objects()
+        .where(CalendarHours.bureau == bureau, CalendarHours.version <= version)
+        .order_by(CalendarHours.version)
+    )
+    return Kept(version=version, edition=edition, days=tuple(map(day_of, days)), hours=tuple(map(hours_of, hours)))
+
+
+def day_of(row: CalendarDay) -> Day:
+    return Day(
+        day=row.day,
+        is_working=None if row.withdrawn else row.is_working,
+        name=row.name,
+        source=row.source,
+        status=row.status,
+        spans=tuple(row.spans.split()),
+    )
+
+
+def hours_of(row: CalendarHours) -> Hours:
+    return Hours(valid_from=row.valid_from, spans=tuple(row.spans.split()), closing=row.closing)
 
 
 async def keep_calendar(bureau: UUID) -> None:
@@ -84,53 +173,32 @@ async def keep_calendar(bureau: UUID) -> None:
         await fetch("SELECT id FROM bureau WHERE id = $1 FOR KEY SHARE", [bureau])
 
 
-async def list_days(actor: Actor, first: date, last: date) -> list[DayOut]:
-    """Every day of a stretch (`calendar.range` for one that is backwards or too long), worked or not."""
-    actor.must("form.read")
-    calendar = await calendar_of(actor.bureau)
+def must_see(actor: Actor) -> None:
+    """The calendar is for everybody who has dates to keep or to set."""
+    actor.must("form.read" if actor.may("form.read") else "issue.read")
+
+
+async def list_days(actor: Actor, first: date, last: date, version: str = "") -> list[DayOut]:
+    """Every day of a stretch, worked or not, by the calendar as it is or by any version. Raises `calendar.range` for one that
+    is backwards or too long, `calendar.version`."""
+    must_see(actor)
+    kept = await kept_calendar(actor.bureau, version)
+    calendar = kept.calendar()
     if (
         not 0 <= (last - first).days < DAYS_MAX
         or first.year < YEAR_FIRST
         or last.year > calendar.horizon.year + REACH_YEARS
     ):
         raise refusal("calendar.range", limit=DAYS_MAX)
-    rows = await CalendarDay.objects().where(CalendarDay.bureau == actor.bureau)
-    names = {day.day: day.name for day in read_seed()} | {row.day: row.name for row in rows}
+    known = {day.day: day for day in kept.known_days()}
     return [
         DayOut(
             day=day,
             is_working=calendar.is_working(day),
             is_provisional=calendar.is_provisional(day),
-            name=names.get(day, ""),
+            name=known[day].name if day in known else "",
+            status=known[day].status if day in known else "",
+            spans=write_spans(calendar.spans_on(day)) if calendar.is_working(day) else (),
         )
         for day in days_between(first, last)
     ]
-
-
-async def change_days(actor: Actor, days: list[Day]) -> str:
-    """Adds or overwrites days of the bureau's calendar; returns the calendar's new version. Due dates of open issues move
-    with `issues.actions.change_calendar`, which calls this. Raises `calendar.days`."""
-    actor.must("routing.write")
-    if not days or len(days) > DAYS_MAX or any(day.status not in (OFFICIAL, PROVISIONAL) for day in days):
-        raise refusal("calendar.days", limit=DAYS_MAX)
-    async with transaction():
-        await hold_bureau(actor.bureau)
-        rows = await CalendarDay.objects().where(CalendarDay.bureau == actor.bureau)
-        version = max((row.version for row in rows), default=0) + 1
-        ids = {named_id("calendar_day", actor.bureau, day.day): day for day in days}
-        await CalendarDay.delete().where(CalendarDay.bureau == actor.bureau, CalendarDay.id.is_in(list(ids)))
-        for id, day in ids.items():
-            await CalendarDay(
-                id=id,
-                bureau=actor.bureau,
-                day=day.day,
-                is_working=day.is_working,
-                name=day.name,
-                source=day.source,
-                status=day.status,
-                version=version,
-                person=actor.person,
-                changed_at=now(),
-            ).save()
-        await record_event(actor, "calendar.change", "bureau", actor.bureau, {"days": len(days), "version": version})
-    return f"{SEED_VERSION}+{version}"

@@ -99,8 +99,8 @@ async def test_two_reporters_called_at_the_same_time_close_the_issue(donghu):
 
 
 async def test_a_verb_used_while_the_calendar_changes_is_not_undone(donghu):
-    from server.issues import actions
-    from server.worktime.actions import Day
+    from server.issues.redating import actions
+    from server.worktime.days import Day
 
     (number,) = await filed(donghu, report(donghu))
     await do(donghu.lin, number, "dispatch", lead="finance")
@@ -155,19 +155,21 @@ async def test_two_editions_of_the_matrix_at_once_are_two_editions(donghu):
 
 
 async def test_the_same_day_changed_at_two_desks_is_changed_twice(donghu):
-    from server.worktime.actions import Day, change_days
+    from server.worktime.days import Day
+    from server.worktime.editing import change_days
 
     first = change_days(donghu.system, [Day(day=FRIDAY.date(), is_working=False, name="台风")])
     body = [{"day": str(FRIDAY.date()), "is_working": True, "name": "照常"}]
     answer = await while_open(first, donghu.sun.client.put("/v1/calendar", json=body))
     assert answer.status_code == 200, answer.text
-    assert await fetch_column("SELECT version FROM calendar_day") == [2]
-    assert await fetch_column("SELECT name FROM calendar_day") == ["照常"]
+    assert await fetch_column("SELECT version FROM calendar_day ORDER BY version") == [1, 2]
+    span = {"first": str(FRIDAY.date()), "last": str(FRIDAY.date())}
+    assert (await donghu.sun.client.get("/v1/calendar", params=span)).json()[0]["name"] == "照常"
 
 
 async def test_an_issue_opened_or_reopened_while_the_calendar_changes_counts_by_the_new_one(donghu):
-    from server.issues.actions import change_calendar
-    from server.worktime.actions import Day
+    from server.issues.redating.actions import change_calendar
+    from server.worktime.days import Day
 
     (refused,) = await filed(donghu, report(donghu))
     await do(donghu.lin, refused, "refusal", ground="nothing_new", words="无新情况")

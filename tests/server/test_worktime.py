@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.worktime.actions import Day, build_calendar, calendar_of, change_days, read_seed, shipped_calendar
+from server.worktime.actions import build_calendar, calendar_of, read_seed, shipped_calendar
+from server.worktime.days import Day
+from server.worktime.editing import change_days
 from sync.refusal import Refusal
 
 CALENDAR = shipped_calendar()
@@ -42,13 +44,27 @@ def test_2026_has_248_working_days():
     assert CALENDAR.working_days_between(date(2025, 12, 31), date(2026, 12, 31)) == 248
 
 
-def test_every_day_of_three_years_agrees_with_another_calendar():
-    import chinese_calendar as other
+DISPUTED = {date(2005, 12, 31)}
+"""Worked, since 3 January 2006 was a day off in its place: the second package knows it, the first does not."""
 
-    day = date(2024, 1, 1)
-    while day <= date(2026, 12, 31):
-        assert CALENDAR.is_working(day) == other.is_workday(day), day
-        day += timedelta(days=1)
+
+def test_every_day_of_twenty_three_years_agrees_with_two_other_calendars():
+    import chinese_calendar as one
+    import holidays
+
+    other = holidays.China(years=range(2003, 2028))
+    days = [date(2004, 1, 1) + timedelta(days=n) for n in range((date(2027, 1, 1) - date(2004, 1, 1)).days)]
+    assert [day for day in days if CALENDAR.is_working(day) != other.is_working_day(day)] == []
+    assert {day for day in days if CALENDAR.is_working(day) != one.is_workday(day)} == DISPUTED
+
+
+def test_the_statutory_days_of_2027_rest_and_nothing_else_is_known_of_it():
+    import holidays
+
+    known = {day.day for day in read_seed() if day.day.year == 2027}
+    assert {day.status for day in read_seed() if day.day.year == 2027} == {"provisional"}
+    statutory = {day for day, name in holidays.China(years=2027).items() if "observed" not in name}
+    assert known == {day for day in statutory if day.year == 2027}
 
 
 def test_days_beyond_the_last_notice_are_provisional_weekdays_minus_statutory_days():

@@ -11,6 +11,7 @@ from msgspec import Raw, Struct
 from server.clocks.explanation import DueOut, explain
 from server.issues.actions import reach_issue
 from server.issues.queue.standing import Account, Contact, UnitAtWork, account_of, contact_of, units_of
+from server.issues.redating.tables import IssueRedate
 from server.issues.states import STATES, VERBS, find_move
 from server.issues.steps.dues import dues_of, light_of_row, measure_of, timeline
 from server.issues.steps.effects import route_of
@@ -73,6 +74,14 @@ class Proposal(Struct, frozen=True, kw_only=True):
     why_en: str
 
 
+class RedateOut(Struct, frozen=True, kw_only=True):
+    """Dates that a change of the calendar moved: column → before and after."""
+
+    at: datetime
+    calendar: str
+    dates: Raw
+
+
 class IssueOut(Struct, frozen=True, kw_only=True):
     id: UUID
     number: str
@@ -122,6 +131,7 @@ class IssueOut(Struct, frozen=True, kw_only=True):
     events: list[EventOut]
     may: list[str]
     """Verbs this person's roles allow from this state."""
+    redates: list[RedateOut]
     proposal: Proposal | None
     """Who should get it by the matrix; only while nobody has it."""
 
@@ -135,7 +145,7 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
         row["id"]: row for row in await Unit.select(Unit.id, Unit.code, Unit.name).where(Unit.bureau == issue.bureau)
     }
     links = await _links(issue)
-    measure = await measure_of(issue.bureau)
+    measure = await measure_of(issue.bureau, issue.closed_at)
     dues = dues_of(events, measure)
     moment = now()
     late_days = max((link.late_days for link in links), default=0)
@@ -157,6 +167,7 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
         links=links,
         events=await _events(events, units),
         may=[verb.name for verb in VERBS.values() if verb.route and _is_possible(actor, issue, verb.name)],
+        redates=await _redates(issue),
         proposal=await _proposal(issue) if issue.lead is None and issue.closed_at is None else None,
     )
 
@@ -182,6 +193,14 @@ async def _merged(issue: Issue) -> list[dict[str, str]]:
 async def _proposal(issue: Issue) -> Proposal:
     route = await route_of(issue)
     return Proposal(lead=route.lead, co=route.co, version=route.version, why_zh=route.why_zh, why_en=route.why_en)
+
+
+async def _redates(issue: Issue) -> list[RedateOut]:
+    rows = IssueRedate.objects().where(IssueRedate.bureau == issue.bureau, IssueRedate.issue == issue.id)
+    return [
+        RedateOut(at=row.at, calendar=row.cause, dates=Raw(row.dates.encode()))
+        for row in await rows.order_by(IssueRedate.at)
+    ]
 
 
 async def _links(issue: Issue) -> list[LinkOut]:

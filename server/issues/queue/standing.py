@@ -66,7 +66,7 @@ async def units_of(issue: Issue, units: dict[UUID, Any], events: list[IssueEvent
         .where(IssueUnit.bureau == issue.bureau, IssueUnit.issue == issue.id)
         .order_by(IssueUnit.since, IssueUnit.id)
     )
-    measure, moment = await measure_of(issue.bureau), now()
+    measure, moment = await measure_of(issue.bureau, issue.closed_at), now()
     return [
         UnitAtWork(
             **{

@@ -39,8 +39,9 @@ class Measure(Struct, frozen=True):
     calendar: WorkCalendar
 
 
-async def measure_of(bureau: UUID) -> Measure:
-    return Measure(await editions_of(bureau), await calendar_of(bureau))
+async def measure_of(bureau: UUID, at: datetime | None = None) -> Measure:
+    """With the calendar as it was at a moment: a case that is closed keeps the dates it was closed with."""
+    return Measure(await editions_of(bureau), await calendar_of(bureau, at))
 
 
 async def timeline(bureau: UUID, issue: UUID) -> list[IssueEvent]:

@@ -117,11 +117,11 @@ async def date_parts(issue: Issue, timeline: list[Any]) -> None:
         return
     measure = await measure_of(issue.bureau)
     for part in parts:
-        due = _answer_due(part_dues(part, timeline, measure))
+        due = answer_due(part_dues(part, timeline, measure))
         if part.due != due:
             part.due = due
             await part.save()
 
 
-def _answer_due(dues: list[Due]) -> datetime | None:
+def answer_due(dues: list[Due]) -> datetime | None:
     return next((due.due for due in dues if due.clock in ("co_reply", "reply")), None)
