@@ -580,6 +580,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "“同一件事”须指明一个事项,“相似但不是一件事”至少指明一个,“新事项”不指明",
         "“same” names one issue, “not_same” at least one, “new” none",
     ),
+    "similar.no_proposal": (
+        404,
+        "没有待定的归并建议指向事项 {number}",
+        "No such proposal for {number} waits for a decision",
+    ),
     # callbacks
     "callback.incomplete": (422, "回访还缺这些内容:{fields}", "These answers are still missing: {fields}"),
     "callback.unreadable": (422, "回访内容无法识别:{reason}", "The call-back cannot be read: {reason}"),

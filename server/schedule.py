@@ -25,6 +25,7 @@ from server.notices.outbox.working import forget_notices, work_outbox
 from server.quarantine.actions import forget_results, release_overdue
 from server.sessions.actions import forget_old_rows
 from server.settings import settings
+from server.similar.nightly.proposing import propose_groups
 from sync.identity import named_id
 from sync.transaction import execute, fetch, is_postgres
 
@@ -55,6 +56,7 @@ JOBS = (
     Job("work_outbox", "* * * * *", work_outbox),
     Job("forget_notices", "17 4 * * *", forget_notices),
     Job("finish_recounts", "* * * * *", finish_recounts),
+    Job("propose_groups", "23 2 * * *", propose_groups),
     Job("close_ended_rounds", "7 0 * * *", close_ended_rounds),
 )
 

@@ -143,6 +143,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Longest time one try to send a notice may take."""
     notice_days: int = 200
     """How long notices and the log of their deliveries are kept; at least 180."""
+    embedder: str = ""
+    """A model that compares reports at night instead of shared characters: `package.module:name`; docs/similar.md. Empty: none."""
     log_level: str = "info"
     """debug, info, warning or error."""
 

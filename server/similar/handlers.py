@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody
 
 from server.door import once
 from server.similar.actions import SimilarIssues, Typed, suggest_at_triage, suggest_while_typing
+from server.similar.nightly.proposals import Decided, Decision, GroupOut, decide_proposal, list_proposals
 from server.similar.verdicts import Judged, Verdict, judge_similar
 
 
@@ -27,4 +28,16 @@ async def post_verdict(request: Request[Any, Any, Any], issue: FromPath[str], da
     return await once(request, request.user, lambda: judge_similar(request.user, issue, data))  # type: ignore[return-value]
 
 
-router = Router("/v1", route_handlers=[post_similar, get_similar, post_verdict], tags=["similar"])
+@get("/issue-groups", summary="归并建议 groups proposed at night")
+async def get_groups(request: Request[Any, Any, Any]) -> list[GroupOut]:
+    return await list_proposals(request.user)
+
+
+@post("/issues/{issue:str}/group", summary="审定归并建议 accept or reject a proposed group")
+async def post_group(request: Request[Any, Any, Any], issue: FromPath[str], data: JSONBody[Decision]) -> Decided:
+    return await once(request, request.user, lambda: decide_proposal(request.user, issue, data))  # type: ignore[return-value]
+
+
+router = Router(
+    "/v1", route_handlers=[post_similar, get_similar, post_verdict, get_groups, post_group], tags=["similar"]
+)
