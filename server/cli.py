@@ -17,6 +17,7 @@ COMMANDS = {
     "enterprise": "server.enterprises.commands:enterprise",
     "form": "server.questionnaires.commands:form",
     "routing": "server.routing.commands:routing",
+    "policy": "server.issues.policies.commands:policy",
     "issue": "server.issues.commands:issue",
     "calendar": "server.issues.redating.commands:calendar",
     "campaign": "server.campaigns.commands:campaign",
