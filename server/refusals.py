@@ -463,7 +463,7 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "事项 {number} 的主办单位不能作为自己的协办单位,请指定其他单位",
         "The lead unit of issue {number} cannot help itself; name another unit",
     ),
-    "policy.unknown": (404, "没有这个时限政策:{policy}", "There is no such policy: {policy}"),
+    "policy.unknown": (404, "没有这个时限政策,现有:{policies}", "There is no such policy; there are: {policies}"),
     "policy.name": (
         422,
         "政策代码应为字母、数字或下划线,最多 {limit} 个字符",

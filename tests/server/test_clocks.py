@@ -1,6 +1,7 @@
 """Due dates as a pure function of events: hand-checked dates, stops, extensions, and laws that hold for any history."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from server.clocks.clock import BY_NAME, CLOCKS, EVENTS, Event
 from server.clocks.due import due_dates, next_due
 from server.clocks.explanation import explain
-from server.clocks.policy import policy_named, read_limit, shipped_policies
+from server.clocks.lights import LIGHTS
+from server.clocks.policy import Rules, policy_named, read_limit, shipped_policies
 from server.clocks.span import add_months
 from server.worktime.actions import shipped_calendar
 
@@ -200,3 +202,30 @@ def test_the_enterprise_s_date_never_comes_nearer(steps):
         events.append(Event(name, moment))
         now_promised = days(events)["solve"]
         assert now_promised is None or now_promised >= promised
+
+
+def rows_of(heading: str) -> list[list[str]]:
+    page = (Path(__file__).parent.parent.parent / "docs" / "clocks.md").read_text(encoding="utf-8")
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    table = [line.strip("| \n").split("|") for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in table]
+
+
+def test_the_page_shows_the_clocks_the_lights_and_the_policies_there_are():
+    def words(names) -> str:
+        return " ".join(sorted(names))
+
+    assert rows_of("The clocks")[2:] == [
+        [clock.name, clock.zh, clock.en, words(clock.starts), words(clock.renews), words(clock.ends)]
+        for clock in CLOCKS
+    ]
+    assert rows_of("Lights")[2:] == [[name, zh, en] for name, (zh, en) in LIGHTS.items()]
+    head, _, *rows = rows_of("Policies")
+    assert rows == [
+        [one.name, one.zh, *(str(one.limits.get(clock, "")) for clock in head[2:])]
+        for one in shipped_policies().values()
+    ]
+    for one in shipped_policies().values():
+        same = {"review": "1wd", "callback": "3wd", "redo": "5wd", "account_review": "1mo", "reminder": "10wd"}
+        assert {clock: str(one.limits[clock]) for clock in same} == same
+        assert one.rules == Rules()

@@ -78,7 +78,7 @@ async def list_policies(actor: Actor, name: str = "") -> list[PolicyOut]:
     actor.must("routing.read")
     editions = await editions_of(actor.bureau)
     if name and name not in editions:
-        raise refusal("policy.unknown", policy=name, policies=sorted(editions))
+        raise refusal("policy.unknown", policies="、".join(sorted(editions)))
     moment, day = now(), today()
     chosen = [editions[name]] if name else editions.values()
     return [
@@ -101,7 +101,7 @@ def _told(edition: Edition, is_in_force: bool) -> PolicyOut:
 def next_edition(editions: dict[str, list[Edition]], name: str, written: NewEdition) -> Edition:
     """As it would be written down now. Raises `policy.name`, `policy.unreadable`, `policy.dates`, `policy.full`."""
     if (not name.isidentifier() and not name.isalnum()) or len(name) > NAME_LENGTH_MAX:
-        raise refusal("policy.name", policy=name[:NAME_LENGTH_MAX], limit=NAME_LENGTH_MAX)
+        raise refusal("policy.name", limit=NAME_LENGTH_MAX)
     if (name not in editions and len(editions) >= POLICIES_MAX) or len(editions.get(name, ())) >= EDITIONS_MAX:
         raise refusal("policy.full", limit=POLICIES_MAX, editions=EDITIONS_MAX)
     valid_from = written.valid_from or today()
