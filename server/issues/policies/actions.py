@@ -191,7 +191,7 @@ async def show_clocks(actor: Actor, named: str, moment: datetime | None = None) 
     at = min(moment or now(), now())
     issue = await reach_issue(actor, named)
     rows = [row for row in await timeline(issue.bureau, issue.id) if row.at <= at]
-    measure = Measure(await editions_of(issue.bureau), await calendar_of(issue.bureau))
+    measure = Measure(await editions_of(issue.bureau), await calendar_of(issue.bureau, moment and at))
     dues = dues_of(rows, measure, at)
     signals = (
         await IssueSignal.objects()
