@@ -26,6 +26,7 @@ from server.quarantine.actions import forget_results, release_overdue
 from server.sessions.actions import forget_old_rows
 from server.settings import settings
 from server.similar.nightly.proposing import propose_groups
+from server.similar.phone.kinds import share_known_issues
 from sync.identity import named_id
 from sync.transaction import execute, fetch, is_postgres
 
@@ -56,6 +57,7 @@ JOBS = (
     Job("work_outbox", "* * * * *", work_outbox),
     Job("forget_notices", "17 4 * * *", forget_notices),
     Job("finish_recounts", "* * * * *", finish_recounts),
+    Job("share_known_issues", "*/15 * * * *", share_known_issues),
     Job("propose_groups", "23 2 * * *", propose_groups),
     Job("close_ended_rounds", "7 0 * * *", close_ended_rounds),
 )

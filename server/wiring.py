@@ -40,6 +40,7 @@ from server.reports.filed import follow_records, on_filed
 from server.reports.tables import Report
 from server.routing import kinds as routing_kinds
 from server.settings import read_secret, settings
+from server.similar.phone import kinds as known_issue_kinds
 from server.similar.repeats import link_repeats
 from server.symposia import following as symposium_following
 from server.symposia import kinds as symposium_kinds
@@ -68,6 +69,7 @@ def connect() -> None:
     report_kinds.connect()
     issue_kinds.connect()
     issue_operations.connect()
+    known_issue_kinds.connect()
     callback_operations.connect()
     before_closing(guard_closing)
     task_kinds.connect()

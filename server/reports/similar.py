@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from heapq import nlargest
 from math import log, sqrt
 from sys import intern
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -216,6 +216,15 @@ class Index(Generic[K]):
             spans=spans,
             its_spans=shared_spans(member.text, text),
         )
+
+
+def index_known(rows: Iterable[Mapping[str, Any]]) -> Index[str]:
+    """On a phone: the index of its rows of kind `known_issue`, to be asked without a network."""
+    index: Index[str] = Index()
+    for row in rows:
+        for n, text in enumerate(row["texts"]):
+            index.add(f"{row['id']}/{n}", str(row["id"]), text, row["category"])
+    return index
 
 
 def bonus(category: str, other: str) -> float:

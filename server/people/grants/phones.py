@@ -12,7 +12,8 @@ from server.settings import settings
 from sync.devices import resume_devices, suspend_devices
 from sync.scopes import grant, revoke, scopes_of
 
-REFERENCE_SCOPES = ("reference:forms", "reference:enterprises", "reference:taxonomy", NAMES_SCOPE)
+KNOWN_ISSUES_SCOPE = "reference:issues"
+REFERENCE_SCOPES = ("reference:forms", "reference:enterprises", "reference:taxonomy", NAMES_SCOPE, KNOWN_ISSUES_SCOPE)
 UNIT_SCOPE = "unit:"
 
 
