@@ -1,7 +1,7 @@
 """`python -m bench NAME [--database sqlite|postgres]`: our figures beside a bare baseline of the same run.
 
-NAME is push, visit, pull, evaluate, import, bootstrap, fanout, history, poke or similar. Prints tables for people and, as its last line,
-one JSON object with name, value, unit and ratio (ours ÷ baseline).
+NAME is push, visit, pull, evaluate, clock, import, bootstrap, fanout, history,
+poke or similar. Prints tables for people and, as its last line, one JSON object with name, value, unit and ratio (ours ÷ baseline).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ NAMES = {
     "visit": "bench.visit",
     "pull": "bench.pull",
     "evaluate": "bench.evaluate",
+    "clock": "bench.clock",
     "import": "bench.importing",
     "bootstrap": "bench.bootstrap",
     "fanout": "bench.fanout",
