@@ -25,8 +25,10 @@ from server.issues.phone import operations as issue_operations
 from server.issues.steps.effects import before_closing
 from server.issues.steps.joining import follow_enterprise_merge as follow_issues_of_merged
 from server.issues.steps.opening import follow_reports
+from server.issues.steps.step import on_moved
 from server.issues.tables import Issue
 from server.notices import kinds as notice_kinds
+from server.notices.telling import wait_for_working_time
 from server.people import kinds as people_kinds
 from server.questionnaires import kinds as questionnaire_kinds
 from server.records import phones as record_operations
@@ -34,6 +36,7 @@ from server.records.actions import follow_enterprise_merge as follow_records_of_
 from server.records.actions import may_see_record, on_withdrawn
 from server.records.submission import on_submitted
 from server.records.tables import Record
+from server.reminders.following import follow_moves, next_opening
 from server.reports import kinds as report_kinds
 from server.reports.actions import follow_enterprise_merge as follow_reports_of_merged
 from server.reports.filed import follow_records, on_filed
@@ -72,6 +75,8 @@ def connect() -> None:
     known_issue_kinds.connect()
     callback_operations.connect()
     before_closing(guard_closing)
+    on_moved(follow_moves)
+    wait_for_working_time(next_opening)
     task_kinds.connect()
     visit_kinds.connect()
     symposium_kinds.connect()

@@ -10,7 +10,7 @@ LIBRARIES = ("forms", "sync")
 ORDER = [
     "audit", "people", "sessions", "devices", "feedback", "quarantine", "notices", "worktime", "files", "enterprises",
     "questionnaires", "records", "reports", "routing", "clocks", "issues", "similar", "callbacks", "reporters", "rates",
-    "tasks", "visits", "symposia", "campaigns", "boards", "exports", "openrosa", "keeping", "simulation", "demo",
+    "reminders", "tasks", "visits", "symposia", "campaigns", "boards", "exports", "openrosa", "keeping", "simulation", "demo",
 ]  # fmt: skip
 """A concept may import those before it, never those after it."""
 SPEAKS_LITESTAR = {"handlers", "pages", "phones", "rxdb", "door", "compression", "origins", "auth", "app", "routes"}

@@ -16,7 +16,7 @@ from server.issues.steps.joining import find_issue
 from server.issues.steps.letters import Letter, store_letters
 from server.issues.steps.opening import KIND
 from server.issues.steps.parts import date_parts
-from server.issues.steps.step import Occurred, Step, impossible, parts_of, units_at_work, who_may
+from server.issues.steps.step import Occurred, Step, impossible, parts_of, tell_moved, units_at_work, who_may
 from server.issues.tables import CONFIRMED, Issue, IssueEvent, IssueLink
 from server.moment import now
 from server.people.actor import Actor
@@ -163,6 +163,7 @@ async def _finish(step: Step, occurred: Occurred | None) -> None:
     touch(issue.bureau, KIND, issue.id, redirect_to=issue.merged_into if issue.state == "MERGED" else None)
     details: dict[str, Any] = {"verb": verb.name, "n": issue.events, "from": event.source, "to": event.target}
     await record_event(step.actor, f"issue.{verb.name}", KIND, issue.id, details)
+    await tell_moved(step, event)
 
 
 async def replace_letters(actor: Actor, letters: list[Letter]) -> list[Letter]:

@@ -52,6 +52,21 @@ class Step(Struct, kw_only=True):
 
 
 Effect = Callable[[Step], Awaitable[None]]
+Moved = Callable[[Step, IssueEvent], Awaitable[None]]
+_moved: list[Moved] = []
+
+
+def on_moved(follower: Moved) -> None:
+    """Have `follower(step, event)` called in the transaction of every verb but the opening by a report, after all is written."""
+    if follower not in _moved:
+        _moved.append(follower)
+
+
+async def tell_moved(step: Step, event: IssueEvent) -> None:
+    for follower in _moved:
+        await follower(step, event)
+
+
 HANDLING = ("sign", "contacted", "ask_co", "answer_co", "reply")
 """Whoever did one of these has handled the issue, and may neither call back nor close it."""
 

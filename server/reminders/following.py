@@ -1,0 +1,114 @@
+"""What issues and their clocks do becomes notices, in the same transaction; registered in `server.wiring`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from server.clocks.clock import BY_NAME
+from server.issues.steps.opening import KIND
+from server.issues.steps.step import Step, parts_of
+from server.issues.tables import Issue, IssueEvent
+from server.notices.senders.message import Words
+from server.notices.telling import Telling, tell
+from server.people.actor import SYSTEM
+from server.reminders.ladder import CO_HANDLER, Rung, rung_for
+from server.reminders.people import Staff, staff_of
+from server.settings import settings
+from server.worktime.actions import calendar_of
+
+OPENS, CLOSES = time(8, 30), time(17, 30)
+"""Office hours in the bureau's time zone."""
+URGENT = "urgent"
+"""The policy of what waits for nothing, not even for working time."""
+
+
+class Signal(Protocol):
+    """`server.issues.timers.signals.Signal`."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def issue(self) -> UUID: ...
+    @property
+    def clock(self) -> str: ...
+    @property
+    def due(self) -> datetime | None: ...
+    @property
+    def event(self) -> str: ...
+
+
+async def follow_moves(step: Step, event: IssueEvent) -> None:
+    """Whoever has to go on is told, but never whoever did it. What is not on the ladder is told to nobody."""
+    issue, topic = step.issue, f"issue.{event.verb}"
+    rung = rung_for(f"{topic}.{event.outcome}") or rung_for(topic)
+    if rung is None:
+        return
+    telling = await _telling(issue, rung, await staff_of(issue.bureau), f"event {event.id}")
+    persons = telling.persons - {step.actor.person}
+    await tell(issue.bureau, [replace(telling, persons=persons)])
+
+
+async def follow_signals(bureau: UUID, signals: Sequence[Signal]) -> None:
+    """Each signal comes once; its id is the key all the same."""
+    wanted = [(signal, rung) for signal in signals if (rung := rung_for(signal.event, signal.clock)) is not None]
+    if not wanted:
+        return
+    staff = await staff_of(bureau)
+    rows = await Issue.objects().where(Issue.bureau == bureau, Issue.id.is_in([signal.issue for signal, _ in wanted]))
+    issues = {row.id: row for row in rows}
+    tellings = [
+        await _telling(issues[signal.issue], rung, staff, f"signal {signal.id}", signal.clock, signal.due)
+        for signal, rung in wanted
+    ]
+    await tell(bureau, tellings)
+
+
+async def _telling(
+    issue: Issue, rung: Rung, staff: Staff, key: str, clock: str = "", due: datetime | None = None
+) -> Telling:
+    co = [part.unit for part in await parts_of(issue)] if CO_HANDLER in rung.to else []
+    persons = staff.meant(rung.to, issue.lead, co, issue.person) - {SYSTEM}
+    units = {issue.lead, *co} - {None}
+    return Telling(
+        topic=rung.topic,
+        key=key,
+        subject_kind=KIND,
+        subject=issue.id,
+        words=_words(issue, rung, staff, clock, due),
+        persons=frozenset(persons),
+        units=frozenset(unit for unit in units if unit is not None),
+        is_urgent=issue.policy == URGENT,
+    )
+
+
+def _words(issue: Issue, rung: Rung, staff: Staff, clock: str, due: datetime | None) -> Words:
+    named = BY_NAME.get(clock)
+    day = due.astimezone(settings.timezone).strftime("%Y-%m-%d %H:%M") if due is not None else "-"
+    places: dict[str, Any] = {"number": issue.number, "unit": staff.names.get(issue.lead, "-"), "due": day}
+    facts = {
+        "number": issue.number,
+        "state": issue.state,
+        "clock": clock,
+        "due": due.isoformat() if due is not None else None,
+    }
+    return Words(
+        title_zh=rung.zh.format_map(places | {"clock": named.zh if named is not None else clock}),
+        title_en=rung.en.format_map(places | {"clock": named.en if named is not None else clock}),
+        text_zh=issue.title,
+        text_en=issue.title,
+        facts=facts,
+    )
+
+
+async def next_opening(bureau: UUID, moment: datetime) -> datetime:
+    """The moment itself while the office is open, else when it opens next."""
+    calendar, local = await calendar_of(bureau), moment.astimezone(settings.timezone)
+    if calendar.is_working(local.date()) and local.time() < CLOSES:
+        return max(moment, datetime.combine(local.date(), OPENS, settings.timezone).astimezone(moment.tzinfo))
+    day = calendar.on_or_after(local.date() + timedelta(days=1))
+    return datetime.combine(day, OPENS, settings.timezone).astimezone(moment.tzinfo)

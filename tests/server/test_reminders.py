@@ -1,0 +1,114 @@
+"""Who is told of what: an issue worked through the front door, and notices in the right inboxes."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from server import moment
+from server.issues.states import VERBS
+from server.notices.outbox.working import work_outbox
+from server.people.actions import NewPerson, NewUnit, add_person, add_unit
+from server.people.roles import ROLES
+from server.reminders.following import next_opening
+from server.reminders.ladder import AUTHOR, CO_HANDLER, shipped_ladder
+from server.reminders.people import Staff
+from tests.server.receivers import receiving, said
+from tests.server.test_channels import robot, shown_text
+from tests.server.test_issues import do, filed, report
+from tests.server.test_notices import add, this_machine
+
+pytestmark = pytest.mark.anyio
+__all__ = ["this_machine"]
+
+
+async def told(member) -> list[str]:
+    answer = await member.client.get("/v1/notices")
+    assert answer.status_code == 200, answer.text
+    return [one["title_zh"] for one in reversed(answer.json()["items"])]
+
+
+async def test_whoever_has_to_go_on_is_told_and_whoever_did_it_is_not(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    await do(donghu.lin, number, "dispatch", lead="finance")
+    assert await told(donghu.he) == [f"{number} 已派单给区金融服务中心，请签收"]
+    await do(donghu.he, number, "signature")
+    await do(donghu.he, number, "reply", letter="A", words="已放款")
+    assert await told(donghu.wu) == [f"{number} 区金融服务中心已答复，请审核"]
+    await do(donghu.wu, number, "review", outcome="sent_back", words="请附凭证")
+    await do(donghu.he, number, "reply", letter="A", words="附凭证")
+    await do(donghu.wu, number, "review", outcome="signed_off")
+    assert await told(donghu.qian) == [f"{number} 待回访"]
+    assert await told(donghu.zhou) == [f"{number} 待回访"], "who wrote it down may tell the enterprise"
+    assert (await told(donghu.he))[1:] == [f"{number} 审核退回，请重新答复"]
+    assert await told(donghu.lin) == []
+    (first, *_) = (await donghu.he.client.get("/v1/notices")).json()["items"]
+    assert (first["topic"], first["facts"]["number"]) == ("issue.review.sent_back", number)
+
+
+async def test_a_refused_move_tells_nobody(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    await do(donghu.lin, number, "dispatch", 404, lead="nowhere")
+    assert await told(donghu.he) == []
+
+
+async def test_the_nearest_above_is_told_and_not_everybody(donghu):
+    await add_unit(donghu.system, NewUnit(code="bank", name="银行科", parent="finance"))
+    await add_person(donghu.system, NewPerson(login="gu", name="顾办", unit="bank", roles=("handler",)))
+    (number,) = await filed(donghu, report(donghu))
+    await do(donghu.lin, number, "dispatch", lead="bank")
+    assert await told(donghu.he) == [], "the unit has a handler of its own"
+
+
+def test_nearest_is_by_the_tree():
+    one, two, three = (UUID(int=n) for n in (1, 2, 3))
+    unit = UUID(int=9)
+    staff = Staff({"handler": [("a/", one), ("a/b/", two), ("a/bc/", three)]}, {unit: "a/b/c/"}, {})
+    assert staff.near("handler", unit) == {two}
+    assert staff.near("handler", None) == {one, two, three}
+    assert staff.near("reviewer", unit) == set()
+
+
+async def test_a_units_robot_hears_of_its_issues(donghu):
+    with receiving(lambda _: said({"errcode": 0})) as receiver:
+        connection, _ = robot("wecom", receiver.address)
+        await add(donghu, connection=connection, unit="finance", hours="always")
+        mine, other = await filed(donghu, report(donghu, 1), report(donghu, 2))
+        await do(donghu.lin, mine, "dispatch", lead="finance")
+        await do(donghu.lin, other, "dispatch", lead="hr")
+        await work_outbox()
+    (request,) = receiver.got
+    assert mine in shown_text(request)
+    assert "流动资金" not in shown_text(request)
+
+
+def test_the_ladder_names_verbs_levels_and_roles_there_are():
+    levels = {"yellow", "soon", "due", "overdue", "double_red", "resume", "review", "reminder"}
+    for rung in shipped_ladder():
+        kind, name, *_ = rung.topic.split(".")
+        assert name in (VERBS if kind == "issue" else levels), rung.topic
+        assert set(rung.to) <= {*ROLES, AUTHOR, CO_HANDLER}, rung.topic
+        places = {"number": "N", "unit": "U", "due": "D", "clock": "C"}
+        assert rung.zh.format_map(places).startswith("N")
+        assert rung.en.format_map(places).startswith("N")
+    keys = [(rung.topic, rung.clock) for rung in shipped_ladder()]
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("at", "opens"),
+    [
+        ("2026-09-18T10:00", "2026-09-18T10:00"),
+        ("2026-09-18T07:00", "2026-09-18T08:30"),
+        ("2026-09-18T20:00", "2026-09-20T08:30"),  # the Sunday before the National Day week is worked
+        ("2026-09-19T10:00", "2026-09-20T08:30"),
+        ("2026-10-01T10:00", "2026-10-08T08:30"),
+    ],
+)
+async def test_people_are_disturbed_when_the_office_is_open(donghu, at, opens):
+    from server.settings import settings
+
+    given, expected = (datetime.fromisoformat(one).replace(tzinfo=settings.timezone) for one in (at, opens))
+    assert await next_opening(donghu.bureau, given.astimezone(UTC)) == expected
+    with moment.at(given):
+        assert moment.now() - given == timedelta(0)
