@@ -27,6 +27,7 @@ from server.issues.steps.joining import follow_enterprise_merge as follow_issues
 from server.issues.steps.opening import follow_reports
 from server.issues.steps.step import on_moved
 from server.issues.tables import Issue
+from server.issues.timers.signals import on_signals
 from server.notices import kinds as notice_kinds
 from server.notices.telling import wait_for_working_time
 from server.people import kinds as people_kinds
@@ -36,7 +37,7 @@ from server.records.actions import follow_enterprise_merge as follow_records_of_
 from server.records.actions import may_see_record, on_withdrawn
 from server.records.submission import on_submitted
 from server.records.tables import Record
-from server.reminders.following import follow_moves, next_opening
+from server.reminders.following import follow_moves, follow_signals, next_opening
 from server.reports import kinds as report_kinds
 from server.reports.actions import follow_enterprise_merge as follow_reports_of_merged
 from server.reports.filed import follow_records, on_filed
@@ -76,6 +77,7 @@ def connect() -> None:
     callback_operations.connect()
     before_closing(guard_closing)
     on_moved(follow_moves)
+    on_signals(follow_signals)
     wait_for_working_time(next_opening)
     task_kinds.connect()
     visit_kinds.connect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from server.clocks.clock import BY_NAME
 from server.issues.steps.opening import KIND
 from server.issues.steps.step import Step, parts_of
 from server.issues.tables import Issue, IssueEvent
+from server.issues.timers.signals import Signal
 from server.notices.senders.message import Words
 from server.notices.telling import Telling, tell
 from server.people.actor import SYSTEM
@@ -25,21 +26,6 @@ OPENS, CLOSES = time(8, 30), time(17, 30)
 """Office hours in the bureau's time zone."""
 URGENT = "urgent"
 """The policy of what waits for nothing, not even for working time."""
-
-
-class Signal(Protocol):
-    """`server.issues.timers.signals.Signal`."""
-
-    @property
-    def id(self) -> UUID: ...
-    @property
-    def issue(self) -> UUID: ...
-    @property
-    def clock(self) -> str: ...
-    @property
-    def due(self) -> datetime | None: ...
-    @property
-    def event(self) -> str: ...
 
 
 async def follow_moves(step: Step, event: IssueEvent) -> None:

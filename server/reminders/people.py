@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from server.people.roles import HANDLER
+from server.people.roles import BUREAU_WIDE, DISPATCHER, HANDLER
 from server.people.tables import Unit
 from server.reminders.ladder import AUTHOR, CO_HANDLER
 from sync.transaction import fetch
@@ -28,16 +28,17 @@ class Staff(Struct, frozen=True):
     names: dict[UUID, str]
 
     def near(self, role: str, unit: UUID | None) -> set[UUID]:
-        """Everybody with the role as near above `unit` as there is one; without a unit everybody who has it."""
+        """Everybody with the role as near above `unit` as there is one; without a unit everybody whose role oversees the queue."""
         holders = self.held.get(role, [])
         if unit is None:
-            return {person for _, person in holders}
+            return {person for _, person in holders} if role in BUREAU_WIDE else set()
         path = self.paths.get(unit, "")
         above = [(at, person) for at, person in holders if path.startswith(at)]
         nearest = max((len(at) for at, _ in above), default=0)
         return {person for at, person in above if len(at) == nearest}
 
     def meant(self, to: Iterable[str], lead: UUID | None, co: Iterable[UUID], author: UUID | None) -> set[UUID]:
+        """Never nobody while there is a dispatcher: what would be told to no one is theirs to look after."""
         found: set[UUID] = set()
         for word in to:
             if word == AUTHOR:
@@ -47,7 +48,7 @@ class Staff(Struct, frozen=True):
                     found |= self.near(HANDLER, unit)
             else:
                 found |= self.near(word, lead)
-        return found
+        return found or self.near(DISPATCHER, None)
 
 
 async def staff_of(bureau: UUID) -> Staff:

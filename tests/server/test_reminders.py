@@ -1,5 +1,6 @@
 """Who is told of what: an issue worked through the front door, and notices in the right inboxes."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -7,15 +8,17 @@ import pytest
 
 from server import moment
 from server.issues.states import VERBS
+from server.issues.timers.sweep import sweep
 from server.notices.outbox.working import work_outbox
 from server.people.actions import NewPerson, NewUnit, add_person, add_unit
 from server.people.roles import ROLES
 from server.reminders.following import next_opening
 from server.reminders.ladder import AUTHOR, CO_HANDLER, shipped_ladder
 from server.reminders.people import Staff
+from sync.transaction import fetch
 from tests.server.receivers import receiving, said
 from tests.server.test_channels import robot, shown_text
-from tests.server.test_issues import do, filed, report
+from tests.server.test_issues import FRIDAY, do, filed, report
 from tests.server.test_notices import add, this_machine
 
 pytestmark = pytest.mark.anyio
@@ -65,7 +68,8 @@ def test_nearest_is_by_the_tree():
     unit = UUID(int=9)
     staff = Staff({"handler": [("a/", one), ("a/b/", two), ("a/bc/", three)]}, {unit: "a/b/c/"}, {})
     assert staff.near("handler", unit) == {two}
-    assert staff.near("handler", None) == {one, two, three}
+    assert staff.near("handler", None) == set(), "an issue nobody leads is no business of every handler"
+    assert Staff({"dispatcher": [("a/", one), ("a/b/", two)]}, {}, {}).meant(["handler"], None, [], None) == {one, two}
     assert staff.near("reviewer", unit) == set()
 
 
@@ -93,6 +97,37 @@ def test_the_ladder_names_verbs_levels_and_roles_there_are():
         assert rung.en.format_map(places).startswith("N")
     keys = [(rung.topic, rung.clock) for rung in shipped_ladder()]
     assert len(set(keys)) == len(keys)
+
+
+async def test_lights_climb_the_ladder_and_each_rung_is_told_once(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    with moment.at(FRIDAY):
+        await do(donghu.lin, number, "dispatch", lead="finance")
+        await do(donghu.he, number, "contacts", channel="phone")
+        await do(donghu.he, number, "signature")
+    for day in ("2026-09-21", "2026-09-21", "2026-09-22", "2026-09-23", "2026-09-30", "2026-10-09", "2026-10-09"):
+        with moment.at(datetime.fromisoformat(f"{day}T04:00").replace(tzinfo=UTC)):
+            await asyncio.gather(sweep(), sweep())
+    climbed = {login: await told(getattr(donghu, login)) for login in ("he", "wu", "sun", "lin")}
+    assert f"{number} 黄灯：答复时限临近，2026-09-23 00:00 止" in climbed["he"]
+    assert f"{number} 还剩一个工作日：答复，2026-09-23 00:00 止" in climbed["wu"]
+    assert f"{number} 红灯：答复已超期" in climbed["sun"]
+    assert f"{number} 仍超期：答复，请督办" in climbed["sun"]
+    assert f"{number} 双红：答复超期五个工作日以上" in climbed["sun"]
+    assert not any("黄灯" in title for title in climbed["sun"]), "a supervisor hears of it when it is late, not before"
+    assert climbed["lin"] == []
+    signals = await fetch("SELECT count(*) AS n FROM issue_signal")
+    notices = await fetch("SELECT count(*) AS n, count(DISTINCT words) AS words FROM notice WHERE person = $1 AND topic LIKE 'clock.%'",
+                          [donghu.sun.id])  # fmt: skip
+    assert signals[0]["n"] > notices[0]["n"] > 0
+
+
+async def test_what_nobody_leads_yet_is_the_dispatchers(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    with moment.at(datetime(2026, 9, 23, 4, tzinfo=UTC)):
+        await sweep()
+    assert f"{number} 红灯：受理已超期" in await told(donghu.lin)
+    assert await told(donghu.he) == []
 
 
 @pytest.mark.parametrize(
