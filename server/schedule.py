@@ -21,7 +21,7 @@ from server.issues.redating.actions import finish_recounts
 from server.issues.timers.sweep import sweep
 from server.keeping.history import collect_tombstones
 from server.moment import now
-from server.notices.outbox.working import forget_notices, work_outbox
+from server.notices.outbox.working import forget_notices, sending_at_once, work_outbox
 from server.quarantine.actions import forget_results, release_overdue
 from server.sessions.actions import forget_old_rows
 from server.settings import settings
@@ -98,6 +98,7 @@ async def running_jobs() -> AsyncIterator[None]:
         scheduler.add_job(partial(_run, job), trigger, id=job.name)
     scheduler.start()
     try:
-        yield
+        async with sending_at_once():
+            yield
     finally:
         scheduler.shutdown(wait=False)

@@ -64,9 +64,9 @@ def wait_for_working_time(answer: WorkingMoment) -> None:
     _working_moment[:] = [answer]
 
 
-def nudge_with(nudge: Callable[[], None]) -> None:
+def nudge_with(nudge: Callable[[], None] | None) -> None:
     """Have `nudge` called after every commit that left something to send, in a process that works the outbox itself."""
-    _nudges[:] = [nudge]
+    _nudges[:] = [nudge] if nudge is not None else []
 
 
 async def next_working_moment(bureau: UUID, moment: datetime) -> datetime:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import threading
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ from server import moment
 from server.notices import telling
 from server.notices.outbox import claiming
 from server.notices.outbox.pace import JITTER, PACES, seconds_after
-from server.notices.outbox.working import forget_notices, work_outbox
+from server.notices.outbox.working import forget_notices, sending_at_once, work_outbox
 from server.notices.senders import reaching
 from server.notices.senders.message import Verdict, Words
 from server.notices.telling import Telling, tell
@@ -31,9 +32,10 @@ MONDAY = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def this_machine(monkeypatch):
-    """Servers of the tests listen where notices may not go by themselves."""
+    """Servers of the tests listen where notices may not go by themselves; the office is open whatever day the tests run."""
     allowed = msgspec.structs.replace(reaching.settings, notice_networks="127.0.0.1/32", notice_seconds_max=60)
     monkeypatch.setattr(reaching, "settings", allowed)
+    monkeypatch.setattr(telling, "_working_moment", [])
 
 
 async def add(cast, name="通道", status=201, **body):
@@ -486,6 +488,21 @@ def test_waits_grow_to_a_ceiling_and_keep_within_their_jitter(kind, tries, roll)
     even = min(pace.first_seconds * 2 ** (tries - 1), pace.ceiling_seconds)
     assert even * (1 - JITTER) - 1e-6 <= wait <= even * (1 + JITTER) + 1e-6
     assert seconds_after(kind, tries + 1, 0.5) >= seconds_after(kind, tries, 0.5)
+
+
+async def test_a_running_server_sends_right_after_the_commit(donghu):
+    arrived = threading.Event()
+
+    def answer(_):
+        arrived.set()
+        return said({})
+
+    with receiving(answer) as receiver:
+        await webhook(donghu, receiver.address)
+        async with sending_at_once():
+            await tell(donghu.bureau, [news(donghu)])
+            assert await asyncio.to_thread(arrived.wait, 60)
+    assert telling._nudges == []
 
 
 async def test_the_log_is_for_those_who_oversee_and_shows_no_words(donghu):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -20,7 +22,7 @@ from server.notices.senders.mail import send_mail
 from server.notices.senders.message import REFUSED, Message, Verdict, Words
 from server.notices.senders.reaching import post
 from server.notices.tables import Channel, Delivery, Notice, Wish
-from server.notices.telling import KIND
+from server.notices.telling import KIND, nudge_with
 from server.people.tables import Bureau, Person
 from server.settings import settings
 from sync.feed import touch_many
@@ -51,6 +53,31 @@ async def work_outbox() -> Worked:
         for state in await asyncio.gather(*(_try(delivery) for delivery in claimed)):
             became[state] += 1
     return Worked(became["sent"], became["pending"], became["dead"])
+
+
+@asynccontextmanager
+async def sending_at_once() -> AsyncIterator[None]:
+    """While this process runs, what its commits leave to send goes out right after them and not with the next minute."""
+    wanted = asyncio.Event()
+
+    async def work() -> None:
+        while True:
+            await wanted.wait()
+            wanted.clear()
+            try:
+                await work_outbox()
+            except Exception as error:  # a database that is away for a moment; the next minute's job tries again
+                log.warning("outbox.interrupted", error=type(error).__name__)
+
+    nudge_with(wanted.set)
+    task = asyncio.create_task(work())
+    try:
+        yield
+    finally:
+        nudge_with(None)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def _try(delivery: Delivery) -> str:
