@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +22,6 @@ from server.reminders.people import Staff, staff_of
 from server.settings import settings
 from server.worktime.actions import calendar_of
 
-OPENS, CLOSES = time(8, 30), time(17, 30)
-"""Office hours in the bureau's time zone."""
 URGENT = "urgent"
 """The policy of what waits for nothing, not even for working time."""
 
@@ -93,8 +91,5 @@ def _words(issue: Issue, rung: Rung, staff: Staff, clock: str, due: datetime | N
 
 async def next_opening(bureau: UUID, moment: datetime) -> datetime:
     """The moment itself while the office is open, else when it opens next."""
-    calendar, local = await calendar_of(bureau), moment.astimezone(settings.timezone)
-    if calendar.is_working(local.date()) and local.time() < CLOSES:
-        return max(moment, datetime.combine(local.date(), OPENS, settings.timezone).astimezone(moment.tzinfo))
-    day = calendar.on_or_after(local.date() + timedelta(days=1))
-    return datetime.combine(day, OPENS, settings.timezone).astimezone(moment.tzinfo)
+    calendar = await calendar_of(bureau)
+    return calendar.add_working_time(moment, timedelta(0), settings.timezone)

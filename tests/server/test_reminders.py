@@ -134,6 +134,7 @@ async def test_what_nobody_leads_yet_is_the_dispatchers(donghu):
     ("at", "opens"),
     [
         ("2026-09-18T10:00", "2026-09-18T10:00"),
+        ("2026-09-18T12:30", "2026-09-18T14:00"),
         ("2026-09-18T07:00", "2026-09-18T08:30"),
         ("2026-09-18T20:00", "2026-09-20T08:30"),  # the Sunday before the National Day week is worked
         ("2026-09-19T10:00", "2026-09-20T08:30"),
