@@ -154,11 +154,26 @@ def issues() -> str:
     return page
 
 
+def machine() -> str:
+    """`docs/machine.svg`: the shipped states and the ways between them."""
+    from server.issues.machine.actions import shown_machine
+    from server.issues.machine.overlay import SHIPPED
+    from server.issues.machine.picture import draw_machine
+
+    return draw_machine(shown_machine(SHIPPED))
+
+
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-PAGES = {"refusals.md": refusals, "cli.md": commands, "operations.md": operations, "issues.md": issues}
+PAGES = {
+    "refusals.md": refusals,
+    "cli.md": commands,
+    "operations.md": operations,
+    "issues.md": issues,
+    "machine.svg": machine,
+}
 
 if __name__ == "__main__":
     for name, render in PAGES.items():

@@ -20,6 +20,7 @@ COMMANDS = {
     "policy": "server.issues.policies.commands:policy",
     "issue": "server.issues.commands:issue",
     "calendar": "server.issues.redating.commands:calendar",
+    "machine": "server.issues.machine.commands:machine",
     "campaign": "server.campaigns.commands:campaign",
     "notice": "server.notices.commands:notice",
     "api": "server.simulation.api_command:api",

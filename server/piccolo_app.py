@@ -23,6 +23,7 @@ TABLE_MODULES = [
     "server.routing.tables",
     "server.clocks.policies.tables",
     "server.issues.tables",
+    "server.issues.machine.tables",
     "server.similar.tables",
     "server.issues.timers.tables",
     "server.issues.redating.tables",

@@ -547,6 +547,26 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "{number} is left out of the rates already: {reason}",
     ),
     "issue.included": (409, "事项 {number} 本来就计入统计", "{number} is counted in the rates as it is"),
+    "issue.field_required": (
+        422,
+        "本机构规定“{verb_zh}”须填写:{fields}",
+        "This bureau asks for these fields of “{verb_en}”: {fields}",
+    ),
+    "machine.invalid": (
+        422,
+        "流程设置有 {count} 处不符,第一处:{first}",
+        "The machine does not fit in {count} places, the first: {first_en}",
+    ),
+    "machine.stale": (
+        409,
+        "流程设置已更新到第 {version} 版(您依据的是第 {base} 版),请在新版上修改",
+        "The machine is at version {version} by now (yours came from {base}); change the newer one",
+    ),
+    "machine.unreadable": (
+        422,
+        "文件 {file} 读不出流程设置:{reason}",
+        "{file} holds no overlay of the machine: {reason}",
+    ),
     "issue.split_all": (
         422,
         "不能拆出事项 {number} 的全部诉求,至少留下一条",

@@ -9,7 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from server.audit.actions import record_event
-from server.issues.states import STATES, VERBS, Verb, find_move, verbs_from
+from server.issues.machine.overlay import Machine
+from server.issues.machine.tables import machine_of
+from server.issues.states import STATES, Verb, find_move
 from server.issues.steps.dues import set_dues, timeline
 from server.issues.steps.effects import EFFECTS
 from server.issues.steps.joining import find_issue
@@ -54,19 +56,21 @@ async def move_issue(
     Raises `issue.unknown`, `permission.missing`, `issue.stale` (somebody was there since), `issue.not_yours` (another unit's),
     `issue.move_impossible` (not from this state), and what the verb itself refuses.
     """
-    rule = VERBS[verb]
+    machine = await machine_of(actor.bureau)
+    rule = machine.verb(verb)
     actor.must(rule.permission, roles=who_may(rule, {})["roles"])
     async with transaction():
         await keep_calendar(actor.bureau)
         issue = await hold_issue(actor, named)
         if base is not None and base != issue.events:
-            raise await _stale(issue, base)
+            raise await _stale(issue, base, machine)
         await _must_be_theirs(actor, issue, rule)
         moment = now()
         step = Step(
             actor=actor,
             issue=issue,
             verb=rule,
+            machine=machine,
             fields=fields,
             timeline=await timeline(issue.bureau, issue.id),
             at=moment,
@@ -74,8 +78,9 @@ async def move_issue(
             outcome=getattr(fields, "outcome", ""),
             kept=msgspec.to_builtins(fields) | ({"origin": occurred.origin} if occurred and occurred.origin else {}),
         )
-        if find_move(verb, issue.state, step.outcome) is None:
-            raise await impossible(issue, rule)
+        if machine.find_move(verb, issue.state, step.outcome) is None:
+            raise await impossible(issue, rule, machine)
+        _must_be_filled(step)
         effect = EFFECTS.get(verb)
         if effect is not None:
             await effect(step)
@@ -111,26 +116,34 @@ async def _must_be_theirs(actor: Actor, issue: Issue, verb: Verb) -> None:
         )
 
 
-async def _stale(issue: Issue, base: int) -> Exception:
+async def _stale(issue: Issue, base: int, machine: Machine) -> Exception:
     """With the newer state, so that a desk can show what happened and decide again."""
     (last,) = await IssueEvent.objects().where(
         IssueEvent.bureau == issue.bureau, IssueEvent.issue == issue.id, IssueEvent.n == issue.events
     )
     who = await Person.objects().get((Person.bureau == issue.bureau) & (Person.id == last.person))
-    state, verb = STATES[issue.state], VERBS[last.verb]
+    state, verb = machine.state(issue.state), machine.verb(last.verb)
     return refusal(
         "issue.stale", number=issue.number, base=base, n=issue.events, state=issue.state, state_zh=state.zh,
         state_en=state.en, verb=verb.name, verb_zh=verb.zh, verb_en=verb.en, at=last.at, person=who.name if who else "",
-        possible=verbs_from(issue.state),
+        possible=machine.verbs_from(issue.state),
     )  # fmt: skip
+
+
+def _must_be_filled(step: Step) -> None:
+    """What this bureau asks for beyond the product. The product itself, which closes by rule, has nothing to fill in."""
+    asked = [] if step.actor.is_system else step.machine.rule(step.verb.name).required
+    empty = [name for name in asked if not getattr(step.fields, name)]
+    if empty:
+        raise refusal("issue.field_required", verb_zh=step.verb.zh, verb_en=step.verb.en, fields=", ".join(empty))
 
 
 async def _finish(step: Step, occurred: Occurred | None) -> None:
     """The move itself: one event, the row, and all who must hear of it."""
     issue, verb = step.issue, step.verb
-    move = find_move(verb.name, issue.state, step.outcome, step.target)
+    move = step.machine.find_move(verb.name, issue.state, step.outcome, step.target)
     if move is None:
-        raise await impossible(issue, verb)
+        raise await impossible(issue, verb, step.machine)
     issue.events += 1
     event = IssueEvent(
         id=new_id(),
@@ -148,6 +161,7 @@ async def _finish(step: Step, occurred: Occurred | None) -> None:
         fields=msgspec.json.encode(step.kept).decode(),
         told_at=occurred.told_at if occurred is not None else None,
         time_mark=occurred.mark if occurred is not None else "",
+        machine=step.machine.version,
     )
     await event.save()
     if move.target != issue.state:

@@ -12,6 +12,7 @@ from server.door import once
 from server.issues.actions import move_issue, replace_letters
 from server.issues.drafts.handlers import HANDLERS as DRAFTS
 from server.issues.joining.bulk import Merged, MergeMany, merge_issues
+from server.issues.machine.handlers import HANDLERS as MACHINE
 from server.issues.policies.handlers import HANDLERS as POLICIES
 from server.issues.queue.detail import IssueOut, show_issue
 from server.issues.queue.listing import Queue, Wanted, list_queue
@@ -100,7 +101,7 @@ def route_for(verb: Verb) -> Any:
 router = Router(
     "/v1",
     route_handlers=[
-        list_issues, get_issue, post_merges, get_letters, put_letters, *CALENDAR, *DRAFTS, *POLICIES,
+        list_issues, get_issue, post_merges, get_letters, put_letters, *CALENDAR, *DRAFTS, *POLICIES, *MACHINE,
         *(route_for(verb) for verb in VERBS.values() if verb.route and verb.name not in ELSEWHERE),
     ],
     tags=["issues"],

@@ -75,6 +75,8 @@ def _states() -> dict[str, State]:
 
 
 STATES = _states()
+PLACES = {row["code"]: tuple(map(float, row["place"].split())) for row in _read("states.csv")}
+"""Where a state stands in the picture: column and row."""
 DRAFT = "DRAFT"
 """Its author's alone: in no queue and no list of anybody else, on no phone, until it is submitted."""
 OPEN = tuple(state.code for state in STATES.values() if state.is_open)

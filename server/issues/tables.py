@@ -197,6 +197,8 @@ class IssueEvent(Table, tablename="issue_event"):
     fields = Text(default="{}")
     told_at = Timestamptz(null=True, default=None)
     time_mark = Text(default="")
+    machine = Integer(default=0)
+    """Version of the bureau's machine that judged it; 0 for the shipped one."""
 
 
 class IssueDraft(Table, tablename="issue_draft"):

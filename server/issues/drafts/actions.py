@@ -14,6 +14,7 @@ from server.audit.actions import record_event
 from server.clocks.policy import ORDINARY
 from server.issues.actions import hold_issue, reach_issue
 from server.issues.drafts.submitting import Draft, draft_of, read_draft
+from server.issues.machine.tables import machine_of
 from server.issues.states import DRAFT, VERBS
 from server.issues.steps.numbers import take_draft_number
 from server.issues.steps.opening import KIND, issue_of
@@ -105,7 +106,7 @@ async def must_have_room(actor: Actor) -> None:
 
 async def _row(issue: Issue) -> IssueDraft:
     if issue.state != DRAFT:
-        raise await impossible(issue, VERBS["submit"])
+        raise await impossible(issue, VERBS["submit"], await machine_of(issue.bureau))
     return await draft_of(issue.bureau, issue)
 
 

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from server.issues.actions import move_issue, reach_issue
 from server.issues.fields import Merge, Words
+from server.issues.machine.tables import machine_of
 from server.people.actor import Actor
 from sync.refusal import Refusal
 from sync.transaction import transaction
@@ -31,7 +32,8 @@ class Merged(Struct, frozen=True, kw_only=True):
 
 async def merge_issues(actor: Actor, into: str, wanted: MergeMany) -> list[Merged]:
     """Raises `issue.unknown` for the one they go into; the others tell for themselves."""
-    actor.must("issue.merge")
+    machine = await machine_of(actor.bureau)
+    actor.must(machine.verb("merge").permission)
     results = []
     async with transaction():
         target = await reach_issue(actor, into)

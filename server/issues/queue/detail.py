@@ -10,9 +10,11 @@ from msgspec import Raw, Struct
 
 from server.clocks.explanation import DueOut, explain
 from server.issues.actions import reach_issue
+from server.issues.machine.overlay import Machine
+from server.issues.machine.tables import machine_of
 from server.issues.queue.standing import Account, Contact, UnitAtWork, account_of, contact_of, units_of
 from server.issues.redating.tables import IssueRedate
-from server.issues.states import STATES, VERBS, find_move
+from server.issues.states import VERBS
 from server.issues.steps.dues import dues_of, light_of_row, measure_of, timeline
 from server.issues.steps.effects import route_of
 from server.issues.steps.joining import find_issue, links_of
@@ -41,6 +43,8 @@ class EventOut(Struct, frozen=True, kw_only=True):
     fields: Raw
     told_at: datetime | None
     time_mark: str
+    machine: int
+    """Version of the bureau's machine that judged it; 0 for the shipped one."""
 
 
 class LinkOut(Struct, frozen=True, kw_only=True):
@@ -140,6 +144,7 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
     """Raises `issue.unknown`."""
     actor.must("issue.read")
     issue = await reach_issue(actor, named)
+    machine = await machine_of(issue.bureau)
     events = await timeline(issue.bureau, issue.id)
     units = {
         row["id"]: row for row in await Unit.select(Unit.id, Unit.code, Unit.name).where(Unit.bureau == issue.bureau)
@@ -152,8 +157,8 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
     into = await find_issue(issue.bureau, issue.merged_into) if issue.merged_into is not None else None
     return IssueOut(
         **{name: getattr(issue, name) for name in _SAME},
-        state_zh=STATES[issue.state].zh,
-        state_en=STATES[issue.state].en,
+        state_zh=machine.state(issue.state).zh,
+        state_en=machine.state(issue.state).en,
         lead=units[issue.lead]["code"] if issue.lead in units else "",
         n=issue.events,
         units=await units_of(issue, units, events),
@@ -165,8 +170,12 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
         light=light_of_row(issue, moment),
         dues=[explain(due, measure.calendar, settings.timezone, moment, late_days) for due in dues],
         links=links,
-        events=await _events(events, units),
-        may=[verb.name for verb in VERBS.values() if verb.route and _is_possible(actor, issue, verb.name)],
+        events=await _events(events, units, machine),
+        may=[
+            verb
+            for verb in machine.verbs_from(issue.state)
+            if VERBS[verb].route and actor.may(machine.verb(verb).permission)
+        ],
         redates=await _redates(issue),
         proposal=await _proposal(issue) if issue.lead is None and issue.closed_at is None else None,
     )
@@ -178,11 +187,6 @@ _SAME = (
     "returns", "waits", "extensions", "redos", "letter", "letter_definition", "opened_at",
     "closed_at", "next_clock", "policy", "policy_version", "paused",
 )  # fmt: skip
-
-
-def _is_possible(actor: Actor, issue: Issue, verb: str) -> bool:
-    outcomes = ("", "granted", "signed_off", "kept")
-    return actor.may(VERBS[verb].permission) and any(find_move(verb, issue.state, outcome) for outcome in outcomes)
 
 
 async def _merged(issue: Issue) -> list[dict[str, str]]:
@@ -236,7 +240,7 @@ def _late_days(collected_at: datetime | None, reported_at: datetime) -> int:
     return max(0, (reported_at.astimezone(zone).date() - collected_at.astimezone(zone).date()).days)
 
 
-async def _events(events: list[IssueEvent], units: dict[UUID, Any]) -> list[EventOut]:
+async def _events(events: list[IssueEvent], units: dict[UUID, Any], machine: Machine) -> list[EventOut]:
     wanted = list({event.person for event in events} - {SYSTEM})
     found = await Person.select(Person.id, Person.name).where(Person.id.is_in(wanted)) if wanted else []
     names = {row["id"]: row["name"] for row in found}
@@ -246,8 +250,8 @@ async def _events(events: list[IssueEvent], units: dict[UUID, Any]) -> list[Even
             at=event.at,
             counts_at=event.counts_at,
             verb=event.verb,
-            verb_zh=VERBS[event.verb].zh,
-            verb_en=VERBS[event.verb].en,
+            verb_zh=machine.verb(event.verb).zh,
+            verb_en=machine.verb(event.verb).en,
             outcome=event.outcome,
             source=event.source,
             target=event.target,
@@ -258,6 +262,7 @@ async def _events(events: list[IssueEvent], units: dict[UUID, Any]) -> list[Even
             fields=Raw(event.fields.encode()),
             told_at=event.told_at,
             time_mark=event.time_mark,
+            machine=event.machine,
         )
         for event in events
     ]

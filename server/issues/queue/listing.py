@@ -10,6 +10,8 @@ from msgspec import Struct
 from piccolo.columns.combination import WhereRaw
 
 from server.clocks.lights import DOUBLE_RED, GREEN, GREY, LIGHTS, RED, YELLOW
+from server.issues.machine.overlay import Machine
+from server.issues.machine.tables import machine_of
 from server.issues.states import DRAFT, STATES
 from server.issues.steps.dues import light_of_row
 from server.issues.tables import NEVER, Issue
@@ -89,9 +91,9 @@ async def list_queue(actor: Actor, wanted: Wanted, *, after: str = "", limit: in
         page = where & WhereRaw("(issue.next_due, issue.id) > ({}, {})", due, id)
     rows = await Issue.select(*_COLUMNS).where(page).order_by(Issue.next_due, Issue.id).limit(limit + 1)
     count = len(rows) if not after and len(rows) <= limit else await _count(where)
-    moment = now()
+    moment, machine = now(), await machine_of(actor.bureau)
     return Queue(
-        items=[_line(row, moment) for row in rows[:limit]],
+        items=[_line(row, moment, machine) for row in rows[:limit]],
         next=mark(rows[limit - 1]["next_due"], rows[limit - 1]["id"]) if len(rows) > limit else None,
         count=min(count, COUNT_MAX),
         count_is_exact=count < COUNT_MAX,
@@ -185,8 +187,8 @@ def _literal(text: str) -> str:
     return text.replace("%", "").replace("_", "")
 
 
-def _line(row: dict[str, Any], moment: datetime) -> IssueLine:
-    state = STATES[row["state"]]
+def _line(row: dict[str, Any], moment: datetime, machine: Machine) -> IssueLine:
+    state = machine.state(row["state"])
     due = row["next_due"]
     lit = light_of_row(Lit(**{name: row[name] for name in Lit.__struct_fields__}), moment)
     row["next_due"] = None if due >= NEVER else due

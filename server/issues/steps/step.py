@@ -9,7 +9,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from server.issues.states import STATES, VERBS, Verb, verbs_from
+from server.issues.machine.overlay import Machine
+from server.issues.states import VERBS, Verb
 from server.issues.tables import Issue, IssueEvent, IssueUnit
 from server.people.actor import SYSTEM, Actor
 from server.people.roles import ROLES
@@ -32,6 +33,7 @@ class Step(Struct, kw_only=True):
     actor: Actor
     issue: Issue
     verb: Verb
+    machine: Machine
     fields: Any
     timeline: list[IssueEvent]
     at: datetime
@@ -78,9 +80,9 @@ def must_differ(step: Step, *verbs: str) -> None:
         raise refusal("issue.same_person", done=VERBS[done.verb].zh, done_en=VERBS[done.verb].en, wanted=step.verb.zh)
 
 
-async def impossible(issue: Issue, verb: Verb) -> Exception:
+async def impossible(issue: Issue, verb: Verb, machine: Machine) -> Exception:
     """Says what may be done instead, and by whom."""
-    state = STATES[issue.state]
+    state, possible = machine.state(issue.state), machine.verbs_from(issue.state)
     units = await units_at_work(issue)
     return refusal(
         "issue.move_impossible",
@@ -91,8 +93,8 @@ async def impossible(issue: Issue, verb: Verb) -> Exception:
         verb=verb.name,
         verb_zh=verb.zh,
         verb_en=verb.en,
-        possible=verbs_from(issue.state),
-        allowed=[who_may(VERBS[name], units) for name in verbs_from(issue.state) if VERBS[name].route],
+        possible=possible,
+        allowed=[who_may(machine.verb(name), units) for name in possible if VERBS[name].route],
     )
 
 
