@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from server.issues.machine.overlay import Machine, Off, Overlay, complaints
 from server.issues.states import MOVES, OPEN
 from tests.server.fieldwork import phone
+from tests.server.test_issue_console import console
 from tests.server.test_issues import do, filed, grant_unit, report
 
 pytestmark = pytest.mark.anyio
@@ -170,17 +171,17 @@ def test_in_every_machine_that_is_accepted_each_open_issue_can_still_be_closed(o
         assert any(move.verb == "review" for move in moves), "no answer leaves without a sign-off"
 
 
-def test_the_console_checks_loads_and_shows(console, tmp_path):
+async def test_the_console_checks_loads_and_shows(donghu, tmp_path):
     file = tmp_path / "machine.json"
-    file.write_text(
-        json.dumps({"states": {"CLOSED": {"zh": "已办结"}}, "off": [{"verb": "sign", "state": "DISPATCHED"}]})
-    )
-    assert "签收" in console("machine", "check", str(file)).output
-    assert console("machine", "load", str(file), "--reason", "x", code=1).output
+    file.write_text(json.dumps({"off": [{"verb": "sign", "state": "DISPATCHED"}]}))
+    assert "“签收”不能停用" in (await console("machine", "check", str(file)))[1].replace("\n", "")
+    code, _, err = await console("machine", "load", str(file), "--reason", "x")
+    assert (code, err.split(":")[0]) == (1, "machine.invalid")
     file.write_text(json.dumps({"states": {"CLOSED": {"zh": "已办结"}}}))
-    assert "version 1" in console("machine", "load", str(file), "--reason", "习惯叫法").output
-    shown = json.loads(console("machine", "show", "--json", "--svg", str(tmp_path / "m.svg")).output)
+    assert "version 1" in (await console("machine", "load", str(file), "--reason", "习惯叫法"))[1]
+    shown = json.loads((await console("machine", "show", "--json", "--svg", str(tmp_path / "m.svg")))[1])
     assert (shown["version"], shown["overlay"]) == (1, {"states": {"CLOSED": {"zh": "已办结"}}})
     assert "已办结" in (tmp_path / "m.svg").read_text()
     file.write_text("{")
-    assert "machine.unreadable" in console("machine", "load", str(file), "--reason", "x", code=1).output
+    code, _, err = await console("machine", "load", str(file), "--reason", "x")
+    assert (code, err.split(":")[0]) == (1, "machine.unreadable")
