@@ -4,6 +4,8 @@ from typing import Any
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 from piccolo.columns.column_types import UUID, Integer, Text, Timestamptz
+from piccolo.columns.defaults.timestamptz import TimestamptzNow
+from piccolo.columns.defaults.uuid import UUID4
 from piccolo.columns.indexes import IndexMethod
 
 ID = "2026-11-22T06:24:00:000000"
@@ -12,10 +14,10 @@ DESCRIPTION = "machines of issues"
 
 COLUMNS: tuple[tuple[str, str, str, Any, Any, bool], ...] = (
     ("IssueMachine", "issue_machine", "id", UUID, None, False),
-    ("IssueMachine", "issue_machine", "bureau", UUID, None, False),
+    ("IssueMachine", "issue_machine", "bureau", UUID, UUID4(), False),
     ("IssueMachine", "issue_machine", "version", Integer, 0, False),
-    ("IssueMachine", "issue_machine", "at", Timestamptz, None, False),
-    ("IssueMachine", "issue_machine", "person", UUID, None, False),
+    ("IssueMachine", "issue_machine", "at", Timestamptz, TimestamptzNow(), False),
+    ("IssueMachine", "issue_machine", "person", UUID, UUID4(), False),
     ("IssueMachine", "issue_machine", "reason", Text, "", False),
     ("IssueMachine", "issue_machine", "body", Text, "", False),
     ("IssueEvent", "issue_event", "machine", Integer, 0, False),
