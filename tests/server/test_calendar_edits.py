@@ -198,6 +198,16 @@ async def test_office_hours_hold_from_their_day_on_and_half_days_have_their_own(
     assert str((await calendar_of(donghu.bureau)).closing_hour(date(2027, 6, 2))) == "12:00:00"
 
 
+async def test_limits_of_a_bureau_that_closes_end_when_it_closes(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    hours = [{"valid_from": "2026-09-19", "spans": ["08:30-12:00", "14:00-17:30"], "closing": "office"}]
+    with at(FRIDAY):
+        assert (await donghu.sun.client.put("/v1/calendar/hours", json=hours)).json()["issues"] == 1
+        shown = (await donghu.lin.client.get(f"/v1/issues/{number}")).json()
+    triage = next(due for due in shown["dues"] if due["clock"] == "triage")
+    assert (triage["day"], triage["due"]) == ("2026-09-20", "2026-09-20T09:30:00Z")
+
+
 @pytest.mark.parametrize(
     "said",
     [
