@@ -35,7 +35,7 @@ async def address_of(host: str, port: int) -> str:
     for address in addresses:
         if not is_allowed(address):
             raise Forbidden(f"{host} is not a public address; see QIFANG_NOTICE_NETWORKS")
-    return addresses[0]
+    return min(addresses, key=lambda address: ":" in address)  # IPv4 first: many offices announce IPv6 and lack it
 
 
 def is_allowed(address: str) -> bool:
