@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from math import sqrt
 from operator import mul
@@ -21,6 +21,9 @@ from sync.identity import named_id
 from sync.transaction import transaction
 
 TEXTS_AT_ONCE = 64
+FORGOTTEN_AT_ONCE = 500
+MARK = b"\x00qv1"
+"""Begins every vector that is kept."""
 
 
 @runtime_checkable
@@ -52,7 +55,9 @@ async def vectors_of(bureau: UUID, embedder: Embedder, texts: Sequence[str]) -> 
     """In the order of the texts; those of other texts are forgotten."""
     wanted = [named_id("text_vector", str(bureau), embedder.name, text) for text in texts]
     rows = await TextVector.select(TextVector.id, TextVector.vector).where(TextVector.bureau == bureau)
-    known = {UUID(str(row["id"])): bytes(row["vector"]) for row in rows}
+    known = {UUID(str(row["id"])): kept for row in rows if (kept := _kept(row["vector"])) is not None}
+    if spoilt := {UUID(str(row["id"])) for row in rows} - known.keys():
+        await _forget(bureau, spoilt)
     missing = list({id: text for id, text in zip(wanted, texts, strict=True) if id not in known}.items())
     for start in range(0, len(missing), TEXTS_AT_ONCE):
         part = missing[start : start + TEXTS_AT_ONCE]
@@ -60,14 +65,27 @@ async def vectors_of(bureau: UUID, embedder: Embedder, texts: Sequence[str]) -> 
         fresh = {id: array("f", vector).tobytes() for (id, _), vector in zip(part, made, strict=True)}
         known |= fresh
         async with transaction():
-            await TextVector.insert(*(TextVector(id=id, bureau=bureau, vector=vector) for id, vector in fresh.items()))
+            await TextVector.insert(
+                *(TextVector(id=id, bureau=bureau, vector=MARK + vector) for id, vector in fresh.items())
+            )
     if gone := known.keys() - set(wanted):
-        async with transaction():
-            for start in range(0, len(gone), 500):
-                await TextVector.delete().where(
-                    TextVector.bureau == bureau, TextVector.id.is_in(sorted(gone)[start : start + 500])
-                )
+        await _forget(bureau, gone)
     return [array("f", known[id]) for id in wanted]
+
+
+def _kept(vector: object) -> bytes | None:
+    """None for what a backup has brought back as text: a cache is made again, not repaired."""
+    if not isinstance(vector, bytes | bytearray | memoryview) or not bytes(vector).startswith(MARK):
+        return None
+    return bytes(vector)[len(MARK) :]
+
+
+async def _forget(bureau: UUID, vectors: Iterable[UUID]) -> None:
+    many = sorted(vectors)
+    async with transaction():
+        for start in range(0, len(many), FORGOTTEN_AT_ONCE):
+            part = many[start : start + FORGOTTEN_AT_ONCE]
+            await TextVector.delete().where(TextVector.bureau == bureau, TextVector.id.is_in(part))
 
 
 def centred(vectors: Sequence[Sequence[float]]) -> list[list[float]]:
