@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import moment
+from server import moment, wiring
 from server.notices import telling
 from server.notices.outbox import claiming
 from server.notices.outbox.pace import JITTER, PACES, seconds_after
@@ -33,6 +33,7 @@ MONDAY = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def this_machine(monkeypatch):
     """Servers of the tests listen where notices may not go by themselves; the office is open whatever day the tests run."""
+    wiring.connect()  # before its office hours are put aside
     allowed = msgspec.structs.replace(reaching.settings, notice_networks="127.0.0.1/32", notice_seconds_max=60)
     monkeypatch.setattr(reaching, "settings", allowed)
     monkeypatch.setattr(telling, "_working_moment", [])
