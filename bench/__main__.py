@@ -1,7 +1,7 @@
 """`python -m bench NAME [--database sqlite|postgres]`: our figures beside a bare baseline of the same run.
 
-NAME is push, visit, pull, evaluate, clock, import, bootstrap, fanout, history,
-poke or similar. Prints tables for people and, as its last line, one JSON object with name, value, unit and ratio (ours ÷ baseline).
+NAME is one of the list below. Prints tables for people and, as its last line,
+one JSON object with name, value, unit and ratio (ours ÷ baseline).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ NAMES = {
     "history": "bench.history",
     "poke": "bench.poke",
     "similar": "bench.similar",
+    "sweep": "bench.sweep",
 }
 
 

@@ -147,7 +147,7 @@ def _limit(due: Due) -> Pair:
     zh, en = UNITS[due.limit.unit]
     if not due.limit.count:
         return "逢休息日顺延至下一个工作日。", "If that is a rest day, the next working day."
-    return f"时限 {due.limit.count} {zh}。", f"The limit is {due.limit.count} {en}."
+    return f"时限 {due.limit.count} {zh}。", f"The limit is {_some(due.limit.count, en)}."
 
 
 def _rest_days(due: Due, calendar: WorkCalendar, zone: tzinfo) -> Iterator[Pair]:
@@ -167,7 +167,7 @@ def _rest_days(due: Due, calendar: WorkCalendar, zone: tzinfo) -> Iterator[Pair]
     rest = [day for day in between if not calendar.is_working(day)]
     if rest:
         zh, en = _stretches(rest)
-        yield f"休息日不计,共 {len(rest)} 天:{zh}。", f"{len(rest)} rest days are not counted: {en}."
+        yield f"休息日不计,共 {len(rest)} 天:{zh}。", f"Rest days are not counted, {len(rest)} in all: {en}."
     worked = [day for day in between if calendar.is_working(day) and day.weekday() >= 5]
     if worked:
         zh, en = _stretches(worked)
@@ -196,10 +196,10 @@ def _pause(pause: Pause, due: Due, zone: tzinfo) -> Pair:
     until_zh, until_en = _at(pause.until, zone)
     if due.limit.unit in HOURLY:
         minutes = int((pause.until - pause.since).total_seconds() // 60)
-        zh_lost, en_lost = f"{minutes} 分钟", f"{minutes} minutes"
+        zh_lost, en_lost = f"{minutes} 分钟", _some(minutes, "minutes")
     else:
         unit_zh, unit_en = UNITS["d" if due.limit.unit == "mo" else due.limit.unit]
-        zh_lost, en_lost = f"{pause.days} {unit_zh}", f"{pause.days} {unit_en}"
+        zh_lost, en_lost = f"{pause.days} {unit_zh}", _some(pause.days, unit_en)
     return (
         f"{since_zh} 至 {until_zh} {zh},扣除 {zh_lost}。",
         f"From {since_en} to {until_en} {en}: {en_lost} not counted.",
@@ -241,7 +241,7 @@ def _ending(due: Due, calendar: WorkCalendar, zone: tzinfo) -> Pair:
 
 def _standing(due: Due, zone: tzinfo, moment: datetime, used: Spent, left: Spent) -> Pair:
     unit_zh, unit_en = UNITS[used.unit]
-    over = f"{-left.count:g} {unit_zh}", f"{-left.count:g} {unit_en}"
+    over = f"{-left.count:g} {unit_zh}", _some(-left.count, unit_en)
     breached = due.breached_at(moment)
     if due.state == MET and due.ended_at is not None:
         (zh, en), (at_zh, at_en) = EVENTS[due.ended_by], _at(due.ended_at, zone)
@@ -253,7 +253,7 @@ def _standing(due: Due, zone: tzinfo, moment: datetime, used: Spent, left: Spent
         return f"暂停前已超时 {over[0]}。", f"It was {over[1]} late before it stopped."
     return (
         f"已用 {used.count:g} {unit_zh},还剩 {left.count:g} {unit_zh}。",
-        f"{used.count:g} {unit_en} are used, {left.count:g} are left.",
+        f"Used: {_some(used.count, unit_en)}; left: {_some(left.count, unit_en)}.",
     )
 
 
@@ -267,6 +267,11 @@ def _at(moment: datetime | None, zone: tzinfo) -> Pair:
 
 def _day(day: date) -> Pair:
     return f"{day}({WEEKDAYS[0][day.weekday()]})", f"{WEEKDAYS[1][day.weekday()]} {day}"
+
+
+def _some(count: float, things: str) -> str:
+    """`1 working day`, `2 working days`."""
+    return f"{count:g} {things.removesuffix('s') if count == 1 else things}"
 
 
 def _capital(text: str) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import sys
 from asyncio.subprocess import PIPE
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -33,6 +33,7 @@ async def test_a_played_demo_is_whole(played: Any) -> None:
     await _people_and_enterprises(played)
     await _every_state_occurs(played)
     await _timelines_go_forward(played)
+    await _every_clock_explains_itself(played)
     await _records_evaluate_as_stored(played)
     await _a_round_is_under_way(played)
     await _quarantine_and_reviews(played)
@@ -113,6 +114,36 @@ async def _timelines_go_forward(played: Any) -> None:
         explained = due_columns(await current_dues(issue.bureau, events), calendar, issue.updated_at)
         del explained["next_timer_at"]
         assert explained == {name: getattr(issue, name) for name in explained}
+
+
+async def _every_clock_explains_itself(played: Any) -> None:
+    """Each step a sentence in both languages, and the day it names is found again by walking from the one it begins with."""
+    from server.clocks.explanation import explain
+    from server.issues.steps.dues import current_dues, timeline
+    from server.issues.tables import Issue
+    from server.moment import now
+    from server.settings import settings
+    from server.worktime.actions import calendar_of
+
+    calendar, walked = await calendar_of(played.cast.system.bureau), 0
+    for issue in await Issue.objects().where(Issue.state != "DRAFT"):
+        dues = await current_dues(issue.bureau, await timeline(issue.bureau, issue.id))
+        assert dues
+        for due in dues:
+            told = explain(due, calendar, settings.timezone, now())
+            assert len(told.explain) >= 4
+            assert all(sentence.zh.endswith("。") and sentence.en.endswith(".") for sentence in told.explain)
+            if due.limit.unit != "wd":
+                continue
+            day, left = due.started_at.astimezone(settings.timezone).date(), due.limit.count
+            while left:
+                day += timedelta(days=1)
+                left -= calendar.is_working(day)
+            assert told.original_day == day
+            if not told.pauses and not told.extensions:
+                assert any(f"期限至 {day}" in sentence.zh for sentence in told.explain)
+                walked += 1
+    assert walked > 100
 
 
 async def _records_evaluate_as_stored(played: Any) -> None:
