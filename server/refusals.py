@@ -567,6 +567,23 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "文件 {file} 读不出流程设置:{reason}",
         "{file} holds no overlay of the machine: {reason}",
     ),
+    "common.not_one": (
+        422,
+        "{number} 不能这样归并:只有非共性事项才能归入共性问题",
+        "{number} does not fit: only what is no common problem itself joins one that is",
+    ),
+    "common.joined": (409, "事项 {number} 已归入共性问题 {parent}", "{number} is a case of {parent} already"),
+    "common.not_joined": (409, "事项 {number} 没有归入共性问题", "{number} is a case of no common problem"),
+    "common.unanswered": (
+        409,
+        "共性问题 {number} 的答复尚未审核通过",
+        "The answer to the common problem {number} has not been signed off",
+    ),
+    "common.not_below": (
+        422,
+        "{issues} 没有归入共性问题 {number}",
+        "These are no cases of the common problem {number}: {issues}",
+    ),
     "issue.split_all": (
         422,
         "不能拆出事项 {number} 的全部诉求,至少留下一条",

@@ -231,3 +231,18 @@ class Split(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     title: Annotated[str, Meta(max_length=200)] = ""
     """Of the new issue; else that of its first report."""
     reason: Words
+
+
+class Join(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    parent: Annotated[str, Meta(min_length=1, max_length=64)]
+    """Number or id of the common problem."""
+    words: Longer = ""
+
+
+class AdoptAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Given by the answer to all."""
+
+    parent: str
+    letter: Annotated[str, Meta(min_length=1, max_length=4)]
+    words: Words
+    files: Files = []

@@ -12,6 +12,7 @@ from server.door import once
 from server.issues.actions import move_issue, replace_letters
 from server.issues.drafts.handlers import HANDLERS as DRAFTS
 from server.issues.joining.bulk import Merged, MergeMany, merge_issues
+from server.issues.joining.common import AnswerAll, Common, NewCommon, answer_all, open_common
 from server.issues.machine.handlers import HANDLERS as MACHINE
 from server.issues.policies.handlers import HANDLERS as POLICIES
 from server.issues.queue.detail import IssueOut, show_issue
@@ -59,6 +60,18 @@ async def post_merges(request: Request[Any, Any, Any], issue: FromPath[str], dat
     return await once(request, request.user, lambda: merge_issues(request.user, issue, data))  # type: ignore[return-value]
 
 
+@post("/common-problems", summary="登记共性问题 open a common problem")
+async def post_common(request: Request[Any, Any, Any], data: JSONBody[NewCommon]) -> Common:
+    return await once(request, request.user, lambda: open_common(request.user, data))  # type: ignore[return-value]
+
+
+@post("/issues/{issue:str}/answers", summary="共性答复 give the answer of a common problem to all below it")
+async def post_answers(
+    request: Request[Any, Any, Any], issue: FromPath[str], data: JSONBody[AnswerAll]
+) -> list[Merged]:
+    return await once(request, request.user, lambda: answer_all(request.user, issue, data))  # type: ignore[return-value]
+
+
 @get("/letters")
 async def get_letters(request: Request[Any, Any, Any]) -> list[Letter]:
     return await letters_of(request.user.bureau)
@@ -101,7 +114,7 @@ def route_for(verb: Verb) -> Any:
 router = Router(
     "/v1",
     route_handlers=[
-        list_issues, get_issue, post_merges, get_letters, put_letters, *CALENDAR, *DRAFTS, *POLICIES, *MACHINE,
+        list_issues, get_issue, post_merges, post_common, post_answers, get_letters, put_letters, *CALENDAR, *DRAFTS, *POLICIES, *MACHINE,
         *(route_for(verb) for verb in VERBS.values() if verb.route and verb.name not in ELSEWHERE),
     ],
     tags=["issues"],

@@ -53,6 +53,10 @@ class Issue(Table, tablename="issue"):
     """The person it was raised to; nobody in particular when the rules raised it."""
     contact = UUID(null=True, default=None)
     """The unit that has taken the contact with the enterprise over by signing; before, the author's unit keeps it (首接负责)."""
+    is_common = Boolean(default=False)
+    """A common problem: no reports of its own, other issues below it."""
+    parent = UUID(null=True, default=None)
+    """The common problem it is a case of; number, lead and dates stay its own."""
     excluded = Boolean(default=False)
     """Left out of every rate; `exclusion` says why, for all to see."""
     exclusion = Text(default="")

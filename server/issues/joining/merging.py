@@ -49,6 +49,31 @@ async def merge(step: Step) -> None:
     touch(issue.bureau, KIND, other.id)
 
 
+async def join(step: Step) -> None:
+    """Raises `common.not_one`, `common.joined`. A common problem is no case of another."""
+    issue = step.issue
+    other = await find_issue(issue.bureau, step.fields.parent)
+    if other is None or not await Issue.exists().where(Issue.reach_of(step.actor), Issue.id == other.id):
+        raise refusal("issue.unknown")
+    if not other.is_common or issue.is_common:
+        raise refusal("common.not_one", number=issue.number if issue.is_common else other.number)
+    if issue.parent is not None:
+        before = await find_issue(issue.bureau, issue.parent)
+        raise refusal("common.joined", number=issue.number, parent=before.number if before is not None else "")
+    issue.parent = other.id
+    step.kept["parent"] = other.number
+    touch(issue.bureau, KIND, other.id)
+
+
+async def leave(step: Step) -> None:
+    issue = step.issue
+    if issue.parent is None:
+        raise refusal("common.not_joined", number=issue.number)
+    before = await find_issue(issue.bureau, issue.parent)
+    step.kept["parent"] = before.number if before is not None else ""
+    issue.parent = None
+
+
 async def unmerge(step: Step) -> None:
     """Back to the state before; the links that came along are undone and remembered as rejected, as far as they were carried on."""
     issue = step.issue

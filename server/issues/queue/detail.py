@@ -10,6 +10,7 @@ from msgspec import Raw, Struct
 
 from server.clocks.explanation import DueOut, explain
 from server.issues.actions import reach_issue
+from server.issues.joining.common import Child, show_children
 from server.issues.machine.overlay import Machine
 from server.issues.machine.tables import machine_of
 from server.issues.queue.standing import Account, Contact, UnitAtWork, account_of, contact_of, units_of
@@ -119,6 +120,11 @@ class IssueOut(Struct, frozen=True, kw_only=True):
     letter: str
     letter_definition: str
     merged_into: str
+    is_common: bool
+    parent: str
+    """Number of the common problem it is a case of."""
+    children: list[Child]
+    """Of a common problem: its cases the person may see."""
     merged: list[str]
     """Numbers of the issues that were merged into this one."""
     opened_at: datetime
@@ -165,6 +171,8 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
         contact=await contact_of(issue, units),
         account=account_of(issue, events),
         merged_into=into.number if into is not None else "",
+        parent=await _number(issue.bureau, issue.parent),
+        children=await show_children(actor, issue),
         merged=[row["number"] for row in await _merged(issue)],
         next_due=None if issue.next_due >= NEVER else issue.next_due,
         light=light_of_row(issue, moment),
@@ -183,10 +191,15 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
 
 _SAME = (
     "id", "number", "state", "state_since", "title", "category", "urgency", "enterprise", "person", "origin", "forced",
-    "ext_requested", "escalated", "escalation_owner", "excluded", "exclusion",
+    "ext_requested", "escalated", "escalation_owner", "excluded", "exclusion", "is_common",
     "returns", "waits", "extensions", "redos", "letter", "letter_definition", "opened_at",
     "closed_at", "next_clock", "policy", "policy_version", "paused",
 )  # fmt: skip
+
+
+async def _number(bureau: UUID, issue: UUID | None) -> str:
+    found = await find_issue(bureau, issue) if issue is not None else None
+    return found.number if found is not None else ""
 
 
 async def _merged(issue: Issue) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from server.clocks.policies.actions import editions_of
 from server.enterprises.tables import Enterprise
 from server.issues.drafts.submitting import submit
 from server.issues.joining.links import confirm_link, link_report, reject_link, unlink_report
-from server.issues.joining.merging import merge, unmerge
+from server.issues.joining.merging import join, leave, merge, unmerge
 from server.issues.joining.splitting import split
 from server.issues.states import REOPEN_DAYS
 from server.issues.steps.dues import dues_of, measure_of, policy_of
@@ -128,6 +128,10 @@ async def note(step: Step) -> None:
 
 async def reply(step: Step) -> None:
     await must_have_parts(step)
+    await give_answer(step)
+
+
+async def give_answer(step: Step) -> None:
     step.issue.letter_definition = await define_letter(step.issue.bureau, step.fields.letter)
     step.issue.letter = step.fields.letter
     step.kept["letter_definition"] = step.issue.letter_definition
@@ -265,7 +269,8 @@ EFFECTS: dict[str, Effect] = {
     for effect in (
         dispatch, assign, request_return, decide_return, ask_co, sign_part, answer_co, sign, wait_for_enterprise, note, reply, call_back,
         reopen, close, request_extension, decide_extension, escalate, settle_escalation, put_on_account, review_account, exclude,
-        include, merge, unmerge, split, link_report, confirm_link, reject_link, unlink_report, submit,
+        include, merge, unmerge, split, join, leave, link_report, confirm_link, reject_link, unlink_report, submit,
     )
 }  # fmt: skip
 EFFECTS["record_reply"] = reply
+EFFECTS["adopt_answer"] = give_answer

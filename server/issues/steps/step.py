@@ -69,7 +69,7 @@ async def tell_moved(step: Step, event: IssueEvent) -> None:
         await follower(step, event)
 
 
-HANDLING = ("sign", "contacted", "ask_co", "answer_co", "reply")
+HANDLING = ("sign", "contacted", "ask_co", "answer_co", "reply", "adopt_answer")
 """Whoever did one of these has handled the issue, and may neither call back nor close it."""
 
 
