@@ -12,7 +12,7 @@ from server.door import once
 from server.issues.actions import move_issue, replace_letters
 from server.issues.drafts.handlers import HANDLERS as DRAFTS
 from server.issues.joining.bulk import Merged, MergeMany, merge_issues
-from server.issues.joining.common import AnswerAll, Common, NewCommon, answer_all, open_common
+from server.issues.joining.cases import AnswerAll, Common, NewCommon, answer_all, open_common
 from server.issues.machine.handlers import HANDLERS as MACHINE
 from server.issues.policies.handlers import HANDLERS as POLICIES
 from server.issues.queue.detail import IssueOut, show_issue

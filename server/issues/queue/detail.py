@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from server.clocks.explanation import DueOut, explain
 from server.issues.actions import reach_issue
-from server.issues.joining.common import Child, show_children
+from server.issues.joining.cases import Child, show_children
 from server.issues.machine.overlay import Machine
 from server.issues.machine.tables import machine_of
 from server.issues.queue.standing import Account, Contact, UnitAtWork, account_of, contact_of, units_of
