@@ -52,10 +52,10 @@ class Item(msgspec.Struct):
     body: bytes
     hash: str
     wire: WireOperation | None
-    args: Any = None
-    """The arguments as plain values, if the operation could be read."""
     unfit: Outcome | None = None
     result: Result | None = None
+    args: Any = msgspec.UNSET
+    """The arguments as plain values, where they have been decoded already."""
 
 
 def decode_push(body: bytes) -> PushRequest:
@@ -108,7 +108,7 @@ def _read(place: int, body: bytes) -> Item:
         head = OperationHead(wire.id, wire.n, wire.op, wire.target)
         unfit = TOO_LARGE if len(body) > OPERATION_BYTES_MAX else None
         args = read_args(wire)
-        item = Item(head, body, body_hash(wire, args), wire, args, unfit)
+        item = Item(head, body, body_hash(wire, args), wire, unfit, args=args)
     except UNREADABLE as error:
         item = _read_head(place, body, error)
     if item.head.n < 1:
@@ -125,7 +125,7 @@ def _read_head(place: int, body: bytes, error: Exception) -> Item:
     unfit = quarantine(
         "operation.malformed", "操作格式有误", "The operation is malformed", path=path_of(error), reason=str(error)
     )
-    return Item(head, body, _hash_without_number(body), None, unfit=unfit)
+    return Item(head, body, _hash_without_number(body), None, unfit)
 
 
 def _hash_without_number(body: bytes) -> str:
