@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from server.clocks.clock import AFFECTED, BY_NAME, CLOCKS, PAUSE, UNPAUSE, Clock, Event, Extension, Run, extend, turn
 from server.clocks.policy import Limit, Policy
-from server.clocks.span import DAY, HOURLY, add_limit, end_of_day, units_between, yellow_from
+from server.clocks.span import DAY, HOURLY, add_limit, end_of_day, time_between, units_between, yellow_from
 from server.worktime.calendar import WorkCalendar
 
 RUNNING, MET, STOPPED = "running", "met", "stopped"
@@ -151,7 +151,7 @@ def _due(clock: Clock, run: Run, facts: Facts) -> Due:
         stopped_at=stopped_at,
         ended_at=run.ended_at,
         ended_by=run.ended_by,
-        yellow_at=yellow_from(run.started_at, limit, due, day, lost_to(pauses, limit), calendar, zone),
+        yellow_at=yellow_from(run.started_at, limit, due, day, lost_to(pauses, limit, calendar, zone), calendar, zone),
         pauses=pauses,
         extensions=_with_days(run.extensions, original_day) if run.extensions else (),
         missed=sum(missed_in(clock.name, since, till, facts) for since, till in run.earlier),
@@ -161,10 +161,11 @@ def _due(clock: Clock, run: Run, facts: Facts) -> Due:
     )
 
 
-def lost_to(pauses: Sequence[Pause], limit: Limit) -> timedelta:
+def lost_to(pauses: Sequence[Pause], limit: Limit, calendar: WorkCalendar, zone: tzinfo) -> timedelta:
     """What pauses took, in the limit's own time. One that lasts has taken nothing yet."""
     if limit.unit in HOURLY:
-        return sum((pause.until - pause.since for pause in pauses if pause.until is not None), timedelta(0))
+        ended = [(pause.since, pause.until) for pause in pauses if pause.until is not None]
+        return sum((time_between(since, until, limit, calendar, zone) for since, until in ended), timedelta(0))
     return DAY * sum(pause.days for pause in pauses)
 
 
@@ -207,7 +208,7 @@ def _paused(
         )
         first = max(since, counted_from)
         if last > first:
-            lost += last - first
+            lost += time_between(first, last, limit, facts.calendar, facts.zone)
             lost_days += units_between(first, last, limit, facts.calendar, facts.zone)
             due, day = _moved(run, limit, lost, lost_days, facts)
     return due, day, tuple(pauses), None

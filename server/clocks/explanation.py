@@ -89,7 +89,9 @@ def _spent(due: Due, calendar: WorkCalendar, zone: tzinfo, moment: datetime) -> 
     date = due.date or due.original_due
     at = due.ended_at or due.stopped_at or moment
     last = (date - timedelta(microseconds=1)).astimezone(zone).date()
-    whole = length(due.started_at, due.limit, date, last, lost_to(due.pauses, due.limit), calendar, zone)
+    whole = length(
+        due.started_at, due.limit, date, last, lost_to(due.pauses, due.limit, calendar, zone), calendar, zone
+    )
     left = min(time_between(max(at, due.started_at), date, due.limit, calendar, zone), whole)
     return _of(whole - left, due), _of(left, due)
 
@@ -118,7 +120,7 @@ def _story(
     if due.limit.unit not in HOURLY:
         yield from _rest_days(due, calendar, zone)
     for pause in due.pauses:
-        yield _pause(pause, due, zone)
+        yield _pause(pause, due, calendar, zone)
     for extension in due.extensions:
         yield _extension(extension, zone)
     if due.missed:
@@ -188,14 +190,14 @@ def _stretches(days: Sequence[date]) -> Pair:
     return (f"{zh} 等", f"{en} and others") if len(spans) > STRETCHES_MAX else (zh, en)
 
 
-def _pause(pause: Pause, due: Due, zone: tzinfo) -> Pair:
+def _pause(pause: Pause, due: Due, calendar: WorkCalendar, zone: tzinfo) -> Pair:
     zh, en = EVENTS[pause.event]
     since_zh, since_en = _at(pause.since, zone)
     if pause.until is None:
         return f"{since_zh} 起{zh},暂停计时。", f"Since {since_en} {en}: the clock stands still."
     until_zh, until_en = _at(pause.until, zone)
     if due.limit.unit in HOURLY:
-        minutes = int((pause.until - pause.since).total_seconds() // 60)
+        minutes = int(time_between(pause.since, pause.until, due.limit, calendar, zone).total_seconds() // 60)
         zh_lost, en_lost = f"{minutes} 分钟", _some(minutes, "minutes")
     else:
         unit_zh, unit_en = UNITS["d" if due.limit.unit == "mo" else due.limit.unit]

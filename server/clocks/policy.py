@@ -11,13 +11,14 @@ from msgspec import Struct
 
 SEED = Path(__file__).parent / "seed" / "policies.csv"
 ORDINARY = "ordinary"
-LONGEST = {"wd": 500, "d": 750, "h": 18_000, "mo": 24}
+LONGEST = {"wd": 500, "wh": 3500, "d": 750, "h": 18_000, "mo": 24}
 """About two years of each: further than that no calendar is known."""
-_LIMIT = re.compile(r"(0|[1-9][0-9]{0,4})(wd|d|h|mo)\Z")
+_LIMIT = re.compile(r"(0|[1-9][0-9]{0,4})(wd|wh|d|h|mo)\Z")
 _SAME_DAY = {"wd", "d"}
 
 UNITS = {
     "wd": ("个工作日", "working days"),
+    "wh": ("个工作小时", "working hours"),
     "d": ("个自然日", "natural days"),
     "h": ("小时", "hours"),
     "mo": ("个月", "months"),
@@ -60,7 +61,7 @@ def read_limit(text: str) -> Limit:
     """`7wd`, `3d`, `24h`, `1mo`; `0wd` or `0d` is the same day."""
     match = _LIMIT.match(text)
     if match is None or (match[1] == "0" and match[2] not in _SAME_DAY) or int(match[1]) > LONGEST[match[2]]:
-        raise ValueError(f"not a limit: {text!r} (write 7wd, 3d, 24h, 1mo, or 0wd for the same day)")
+        raise ValueError(f"not a limit: {text!r} (write 7wd, 4wh, 3d, 24h, 1mo, or 0wd for the same day)")
     return Limit(int(match[1]), match[2])
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from server.clocks.policy import Limit
 from server.worktime.calendar import WorkCalendar
 
-HOURLY = ("h",)
+HOURLY = ("h", "wh")
 DAY = timedelta(days=1)
 YELLOW_DAYS = 2
 """Working days left at which a longer limit turns yellow."""
@@ -29,6 +29,9 @@ def add_limit(
     """The first instant that is too late and the last day in time, with time or days (of the limit's kind) given back."""
     if limit.unit == "h":
         due = start + timedelta(hours=limit.count) + lost
+        return due, due.astimezone(zone).date()
+    if limit.unit == "wh":
+        due = calendar.add_working_time(start, timedelta(hours=limit.count) + lost, zone)
         return due, due.astimezone(zone).date()
     first = start.astimezone(zone).date()
     if limit.unit == "wd":
@@ -67,6 +70,8 @@ def units_between(first: datetime, last: datetime, limit: Limit, calendar: WorkC
 
 def time_between(first: datetime, last: datetime, limit: Limit, calendar: WorkCalendar, zone: tzinfo) -> timedelta:
     """The limit's own time between two moments; negative when `last` is the earlier one."""
+    if limit.unit == "wh":
+        return calendar.working_time_between(first, last, zone)
     if limit.unit != "wd":
         return last - first
     return _worked(first, last, calendar, zone)
@@ -99,6 +104,8 @@ def yellow_from(
 ) -> datetime:
     """When two thirds are used up or, for a limit longer than two working days, two working days are left."""
     third = length(start, limit, due, day, lost, calendar, zone) / 3
+    if limit.unit == "wh":
+        return min(due, calendar.add_working_time(start, third * 2 + lost, zone))
     if limit.unit in HOURLY:
         return max(start, due - third)
     if limit.unit == "wd":

@@ -12,7 +12,7 @@ from server.clocks.clock import BY_NAME, CLOCKS, EVENTS, Event
 from server.clocks.due import due_dates, next_due
 from server.clocks.explanation import explain
 from server.clocks.lights import LIGHTS
-from server.clocks.policy import Rules, policy_named, read_limit, shipped_policies
+from server.clocks.policy import Policy, Rules, policy_named, read_limit, shipped_policies
 from server.clocks.span import add_months
 from server.worktime.actions import shipped_calendar
 
@@ -87,6 +87,14 @@ def test_an_urgent_issue_counts_hours_through_the_night():
     urgent = policy_named("urgent")
     found = {d.clock: d.due for d in due_dates([event("opened", "2026-09-30T23:30")], urgent, CALENDAR, ZONE)}
     assert found["triage"] == datetime(2026, 9, 30, 17, 30, tzinfo=UTC)
+
+
+def test_working_hours_run_while_the_office_is_open_and_a_pause_gives_back_the_open_hours_alone():
+    office = Policy("office", "1", "办公", "office", {"triage": read_limit("4wh")})
+    opened = event("opened", "2026-09-18T16:30")
+    waited = [opened, event("waiting", "2026-09-18T17:00"), event("resumed", "2026-09-20T09:00")]
+    found = [due_dates(events, office, CALENDAR, ZONE)[0].due.astimezone(ZONE) for events in ([opened], waited)]
+    assert [f"{due:%m-%d %H:%M}" for due in found] == ["09-20 11:30", "09-20 14:30"]
 
 
 def test_natural_days_that_end_on_a_rest_day_end_on_the_next_working_day():
