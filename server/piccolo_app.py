@@ -28,6 +28,7 @@ TABLE_MODULES = [
     "server.issues.timers.tables",
     "server.issues.redating.tables",
     "server.callbacks.tables",
+    "server.reporters.tables",
 ]
 
 APP_CONFIG = AppConfig(

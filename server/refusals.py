@@ -635,10 +635,51 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "请用 report 指明回访哪条诉求的企业:{reports}",
         "Say in `report` whose report this call-back is about: {reports}",
     ),
+    "callback.answered": (
+        409,
+        "这次办理结果已经评价过了,不能重复评价",
+        "This result has been judged already; it can be judged once",
+    ),
     "callback.waiting": (
         409,
         "事项 {number} 还有 {count} 家未回访,不能销号",
         "Issue {number} still waits for {count} call-backs and cannot be closed",
+    ),
+    # what reporters see and say
+    "issue.reply_report": (
+        422,
+        "单独答复的对象必须是事项 {number} 的诉求,每条诉求一份;不符的:{reports}",
+        "Words of its own go to a report that issue {number} answers, once each; these do not fit: {reports}",
+    ),
+    "reporter.expired": (
+        410,
+        "链接已过期,请向服务专员索取新的链接",
+        "The link has expired; ask your commissioner for a new one",
+    ),
+    "reporter.not_yet": (
+        409,
+        "事项 {number} 还没有答复,答复后才能评价",
+        "Issue {number} has not been answered yet; it can be judged once it is",
+    ),
+    "reporter.over": (
+        409,
+        "事项 {number} 已经结束,如有新情况请联系服务专员",
+        "Issue {number} has ended; if there is news, speak to your commissioner",
+    ),
+    "reporter.no_code": (
+        409,
+        "登记库中没有贵企业的统一社会信用代码,请直接联系服务专员办理",
+        "The registry has no credit code of this enterprise; ask your commissioner directly",
+    ),
+    "reporter.locked": (
+        403,
+        "信用代码输错次数过多,此链接不再核对代码,请向服务专员索取新的链接",
+        "The code was wrong too often and this link takes no more; ask your commissioner for a new one",
+    ),
+    "reporter.too_many": (
+        409,
+        "通过此链接最多补充 {limit} 次,请直接联系服务专员",
+        "This link takes {limit} comments; speak to your commissioner",
     ),
     # tasks
     "task.unknown": (404, "没有这项任务", "No such task"),

@@ -23,6 +23,7 @@ from server.people import handlers as people
 from server.quarantine import handlers as quarantine
 from server.questionnaires import handlers as questionnaires
 from server.records import handlers as records
+from server.reporters import handlers as reporters
 from server.reports import handlers as reports
 from server.routing import handlers as routing
 from server.sessions import handlers as sessions
@@ -56,6 +57,9 @@ def routers() -> list[ControllerRouterHandler]:
         issues.router,
         similar.router,
         callbacks.router,
+        reporters.router,
+        reporters.public,
+        reporters.get_short,
         tasks.router,
         visits.router,
         symposia.router,

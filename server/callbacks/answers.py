@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -47,6 +47,19 @@ def missing(answers: Answers) -> list[str]:
     if answers.satisfied == "dissatisfied":
         needed |= {"why_not": answers.why_not, "why_words": answers.why_words}
     return [name for name, value in needed.items() if not value]
+
+
+SELF_CHANNELS = ("sms_link", "enterprise_code")
+"""Ways in which an enterprise answers by itself."""
+BLAMES = frozenset({"passing_the_buck", "too_slow", "attitude", "vague_answer"})
+"""Reasons that lie with the unit. Nobody is there to judge what an enterprise says by itself, so its reasons judge."""
+_WORST_LAST = ("satisfied", "mostly", "dissatisfied")
+
+
+def worst(answers: Iterable[str]) -> str:
+    """Of several enterprises the least satisfied; empty where none answered."""
+    given = [answer for answer in answers if answer]
+    return max(given, key=_WORST_LAST.index, default="")
 
 
 def needs_redo(answers: Answers) -> bool:

@@ -43,6 +43,7 @@ class CallbackOut(Struct, frozen=True, kw_only=True):
     agree_case: bool
     words: str
     concludes: bool
+    counts: bool
 
 
 class Recorded(Struct, frozen=True):

@@ -40,6 +40,8 @@ class Callback(Table, tablename="callback"):
     agree_case = Boolean(default=False)
     words = Text(default="")
     concludes = Boolean(default=False)
+    counts = Boolean(default=True)
+    """False for an answer that came when this reporter had answered already in this turn: kept and shown, in no rate."""
 
     @classmethod
     def of_issue(cls, bureau: Id, issue: Id) -> Any:

@@ -101,10 +101,17 @@ class Wait(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     files: Files = []
 
 
+class ToReporter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    report: UUID
+    words: Words
+
+
 class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     letter: Annotated[str, Meta(min_length=1, max_length=4)]
     words: Words
     """The answer the enterprise gets."""
+    each: Annotated[list[ToReporter], Meta(max_length=100)] = []
+    """Other words for some of several enterprises. They are kept with that enterprise's report and not in the timeline."""
     without_parts: Longer = ""
     """Why the answer does not wait for units that have a part of their own."""
     files: Files = []

@@ -67,6 +67,8 @@ class Issue(Table, tablename="issue"):
     letter = Text(default="")
     letter_definition = Text(default="")
     """What the letter meant when it was given."""
+    satisfied = Text(default="")
+    """What its enterprises said when they were asked last; of several answers the worst."""
     merged_into = UUID(null=True, default=None)
     opened_at = Timestamptz()
     triage_due = Timestamptz(null=True, default=None)
@@ -203,6 +205,24 @@ class IssueEvent(Table, tablename="issue_event"):
     time_mark = Text(default="")
     machine = Integer(default=0)
     """Version of the bureau's machine that judged it; 0 for the shipped one."""
+
+
+class IssueReply(Table, tablename="issue_reply"):
+    """What one enterprise is answered, never changed; `n` is the line of the timeline it was given with. It reaches the
+    enterprise once a reviewer has signed it off."""
+
+    id = UUID(primary_key=True, default=None)
+    bureau = UUID()
+    issue = UUID()
+    report = UUID()
+    n = Integer()
+    words = Text()
+    is_own = Boolean(default=False)
+    """Words for this enterprise alone, not the common ones."""
+    letter = Text()
+    letter_definition = Text()
+    person = UUID()
+    at = Timestamptz()
 
 
 class IssueDraft(Table, tablename="issue_draft"):

@@ -119,6 +119,8 @@ class IssueOut(Struct, frozen=True, kw_only=True):
     redos: int
     letter: str
     letter_definition: str
+    satisfied: str
+    """satisfied, mostly or dissatisfied: the worst answer of its last call-backs; empty before."""
     merged_into: str
     is_common: bool
     parent: str
@@ -191,8 +193,8 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
 
 _SAME = (
     "id", "number", "state", "state_since", "title", "category", "urgency", "enterprise", "person", "origin", "forced",
-    "ext_requested", "escalated", "escalation_owner", "excluded", "exclusion", "is_common",
-    "returns", "waits", "extensions", "redos", "letter", "letter_definition", "opened_at",
+"ext_requested", "escalated", "escalation_owner", "excluded", "exclusion", "is_common",
+    "returns", "waits", "extensions", "redos", "letter", "letter_definition", "satisfied", "opened_at",
     "closed_at", "next_clock", "policy", "policy_version", "paused",
 )  # fmt: skip
 

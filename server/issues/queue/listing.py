@@ -63,6 +63,8 @@ class IssueLine(Struct, frozen=True, kw_only=True):
     ext_requested: bool
     escalated: bool
     letter: str
+    satisfied: str
+    """What its enterprises said when they were asked last."""
     closed_at: datetime | None
 
 
@@ -75,7 +77,7 @@ class Queue(Struct, frozen=True, kw_only=True):
 
 _COLUMNS = (
     Issue.id, Issue.number, Issue.state, Issue.title, Issue.category, Issue.urgency, Issue.enterprise, Issue.lead, Issue.opened_at,
-    Issue.next_due, Issue.next_clock, Issue.ext_requested, Issue.escalated, Issue.letter, Issue.closed_at,
+    Issue.next_due, Issue.next_clock, Issue.ext_requested, Issue.escalated, Issue.letter, Issue.satisfied, Issue.closed_at,
     Issue.yellow_at, Issue.double_at, Issue.paused,
 )  # fmt: skip
 

@@ -18,6 +18,7 @@ from server.issues.states import REOPEN_DAYS
 from server.issues.steps.dues import dues_of, measure_of, policy_of
 from server.issues.steps.letters import define_letter
 from server.issues.steps.parts import answer_co, ask_co, must_have_parts, sign_part
+from server.issues.steps.replies import store_replies
 from server.issues.steps.step import HANDLING, Effect, Step, must_differ, set_units, units_named
 from server.issues.tables import Issue
 from server.people.tables import Person
@@ -135,6 +136,7 @@ async def give_answer(step: Step) -> None:
     step.issue.letter_definition = await define_letter(step.issue.bureau, step.fields.letter)
     step.issue.letter = step.fields.letter
     step.kept["letter_definition"] = step.issue.letter_definition
+    await store_replies(step)
 
 
 async def call_back(step: Step) -> None:
