@@ -65,6 +65,8 @@ async def fill(cast: Any) -> dict[str, Any]:
     ok(await sun.post(f"/v1/campaigns/{campaign}/rounds/1/open"))
     slot = ok(await sun.get(f"/v1/campaigns/{campaign}/rounds/1/slots"))["items"][0]["id"]
     link = ok(await sun.post(f"/v1/slots/{slot}/link"))["url"]
+    spoken = (await fetch("SELECT report FROM issue_link WHERE issue = $1", [plain(UUID(issue["id"]))]))[0][0]
+    seen = ok(await zhou.post(f"/v1/issues/{issue['number']}/reports/{spoken}/link", json={}))["url"]
     ok(await zhou.post("/v1/feedback", json={"words": "按钮太小"}))
     quarantined = (await fetch("SELECT id FROM sync_quarantine WHERE bureau = $1", [plain(cast.bureau)]))[0]["id"]
     assignment = ok(await sun.get(f"/v1/enterprises/{firm}/assignments"))[0]["id"]
@@ -81,7 +83,7 @@ async def fill(cast: Any) -> dict[str, Any]:
         "versions": "1", "media": "none.png", "records": record, "stray_record": stray, "reports": report["id"],
         "other_reports": second["id"], "issues": issue["number"], "issue_ids": issue["id"], "tasks": task,
         "visits": visit, "symposia": symposium, "campaigns": campaign, "rounds": 1, "slots": slot,
-        "c": link.rsplit("/", 1)[1], "persons": cast.zhou.id,
+        "c": link.rsplit("/", 1)[1], "reporter": seen.rsplit("/", 1)[1], "r": seen.rsplit("/", 1)[1], "persons": cast.zhou.id,
         "channels": channel, "notices": notice, "deliveries": delivery,
     }  # fmt: skip
 

@@ -13,6 +13,7 @@ from server.callbacks.answers import SELF_CHANNELS, Rating
 from server.callbacks.answers import Reason as WhyNot
 from server.callbacks.answers import Words as AnyWords
 from server.callbacks.tables import Callback
+from server.enterprises.actions import resolve_enterprise
 from server.enterprises.tables import Enterprise
 from server.issues.states import STATES as ISSUE_STATES
 from server.issues.tables import Issue
@@ -113,7 +114,7 @@ class ReporterPage(Struct, frozen=True, kw_only=True):
 
 async def enterprise_of(matter: Matter) -> Enterprise | None:
     named: UUID | None = matter.report.enterprise
-    return await resolveenterprise_of(matter.report.bureau, named) if named is not None else None
+    return await resolve_enterprise(matter.report.bureau, named) if named is not None else None
 
 
 async def page_of(link: ReporterLink, matter: Matter, *, is_open: bool) -> ReporterPage:
