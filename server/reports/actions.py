@@ -54,6 +54,8 @@ class NewReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     people: Annotated[int, Meta(ge=0, le=10_000_000)] | None = None
     suggested_unit: Line = ""
     publish_name_consent: bool = False
+    name_hidden: bool = False
+    """Those who handle the matter do not learn who said it."""
     confidentiality: Literal["", "internal", "trade_secret"] = ""
     contact_name: Line = ""
     contact_phone: Line = ""
@@ -81,6 +83,7 @@ async def file_report(actor: Actor, new: NewReport, id: UUID | None = None) -> F
         people=new.people,
         suggested_unit=new.suggested_unit,
         publish_name_consent=new.publish_name_consent,
+        name_hidden=new.name_hidden,
         confidentiality=new.confidentiality,
         origin="desk",
         source=new.source,

@@ -50,6 +50,7 @@ class FiledReport(Struct, frozen=True, kw_only=True):
     suggested_unit: str = ""
     attachment: str = ""
     publish_name_consent: bool = False
+    name_hidden: bool = False
     confidentiality: str = ""
     origin: str
     source: str = ""
@@ -57,11 +58,17 @@ class FiledReport(Struct, frozen=True, kw_only=True):
     reported_at: datetime
     collected_at: datetime
 
+    @property
+    def enterprise_shown(self) -> UUID | None:
+        """The enterprise as far as its issue may know it: none for one that asked not to be named."""
+        return None if self.name_hidden else self.enterprise
+
 
 _COLUMNS = (
     "id uuid, bureau uuid, record uuid, enterprise uuid, enterprise_name text, person uuid, title text, description text,"
     " category text, urgency text, solved_on_site boolean, on_site_answer text, wish_date date, amount text,"
-    " people integer, suggested_unit text, attachment text, publish_name_consent boolean, confidentiality text,"
+    " people integer, suggested_unit text, attachment text, publish_name_consent boolean, name_hidden boolean,"
+    " confidentiality text,"
     " origin text, source text, source_ref text, reported_at timestamptz, collected_at timestamptz"
 )
 """In the order of `FiledReport`."""
@@ -101,7 +108,9 @@ async def store_reports(actor: Actor, reports: Sequence[FiledReport]) -> None:
     if not reports:
         return
     await insert("report", _COLUMNS, [astuple(report) for report in reports])
-    touch_new(actor.bureau, KIND, {report.id: work_scopes(report.person, report.enterprise) for report in reports})
+    touch_new(
+        actor.bureau, KIND, {report.id: work_scopes(report.person, report.enterprise_shown) for report in reports}
+    )
     for report in reports:
         await record_event(actor, "report.file", KIND, report.id, {"record": report.record, "origin": report.origin})
     for follower in _followers:
@@ -130,6 +139,7 @@ def _report_of(record: SubmittedRecord, change: EntityChange) -> FiledReport:
         suggested_unit=said.get("suggested_unit", ""),
         attachment=said.get("attachment", ""),
         publish_name_consent=_is_yes(said, "publish_name_consent"),
+        name_hidden=_is_yes(said, "name_hidden"),
         confidentiality=_confidentiality(said.get("confidentiality", "")),
         origin=record.origin,
         reported_at=record.received_at,

@@ -35,6 +35,7 @@ class ReportBody(Struct, frozen=True):
     suggested_unit: str
     attachment: str
     publish_name_consent: bool
+    name_hidden: bool
     confidentiality: str
     origin: str
     reported_at: datetime
@@ -63,7 +64,9 @@ async def _load(body: Any, table: str, bureau: UUID, reports: list[UUID]) -> dic
 async def scopes(bureau: UUID, reports: list[UUID]) -> dict[UUID, set[str]]:
     """Whoever wrote it down, and whoever looks after the enterprise."""
     found = await fetch(
-        f"SELECT id, person, enterprise FROM report WHERE bureau = $1 AND id {among(2)}", [bureau, ids(reports)]
+        "SELECT id, person, CASE WHEN name_hidden THEN NULL ELSE enterprise END FROM report"
+        f" WHERE bureau = $1 AND id {among(2)}",
+        [bureau, ids(reports)],
     )
     return {row[0]: work_scopes(row[1], row[2]) for row in found}
 

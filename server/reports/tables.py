@@ -36,6 +36,9 @@ class Report(Table, tablename="report"):
     attachment = Text(default="")
     """File name within the record's attachments."""
     publish_name_consent = Boolean(default=False)
+    name_hidden = Boolean(default=False)
+    """The enterprise asked not to be named to those who handle the matter: whoever wrote it down and those who oversee the queue
+    know it, nobody else, not even through the issue."""
     confidentiality = Text(default="")
     """`internal` or `trade_secret`: its words are not shown as an example to those who do not know it, and go on no other's phone."""
     origin = Text()
@@ -47,6 +50,11 @@ class Report(Table, tablename="report"):
     """When we received it."""
     collected_at = Timestamptz()
     """When it was said, as far as the device's clock can be believed."""
+
+    @property
+    def enterprise_shown(self) -> Any:
+        """The enterprise as far as its issue may know it."""
+        return None if self.name_hidden else self.enterprise
 
     @classmethod
     def visible_to(cls, actor: Actor) -> Any:
@@ -68,9 +76,9 @@ class ReportContact(Table, tablename="report_contact"):
 def reach_of(actor: Actor) -> Any:
     """The condition that a report was written down by the actor or concerns an enterprise whose dossier the actor holds."""
     return WhereRaw(
-        "(report.person = {} OR EXISTS (SELECT 1 FROM sync_grant WHERE sync_grant.bureau = report.bureau"
+        "(report.person = {} OR (NOT report.name_hidden AND EXISTS (SELECT 1 FROM sync_grant WHERE sync_grant.bureau = report.bureau"
         " AND sync_grant.person = {} AND sync_grant.revoked IS NULL"
-        " AND sync_grant.scope = 'enterprise:' || CAST(report.enterprise AS TEXT)))",
+        " AND sync_grant.scope = 'enterprise:' || CAST(report.enterprise AS TEXT))))",
         actor.person,
         actor.person,
     )

@@ -51,9 +51,9 @@ async def submit(step: Step) -> None:
     report = await file_report(step.actor, NewReport(**asdict(draft)), row.id)
     (issue.number,) = await take_numbers(issue.bureau, 1)
     issue.title, issue.category, issue.urgency = report.title[:TITLE_MAX], report.category, report.urgency
-    issue.opened_at = step.at
+    issue.opened_at, issue.enterprise = step.at, report.enterprise_shown
     await IssueLink(
-        id=new_id(), bureau=issue.bureau, issue=issue.id, report=report.id, enterprise=report.enterprise,
+        id=new_id(), bureau=issue.bureau, issue=issue.id, report=report.id, enterprise=report.enterprise_shown,
         person=report.person, confirmed_by=report.person, linked_at=step.at,
     ).save()  # fmt: skip
     await row.remove()

@@ -53,7 +53,7 @@ async def suggest_links(system: Actor, suggestions: Sequence[Suggestion]) -> int
 
 def _link(issue: UUID, report: Report, at: datetime) -> IssueLink:
     return IssueLink(
-        id=new_id(), bureau=report.bureau, issue=issue, report=report.id, enterprise=report.enterprise, person=report.person,
+        id=new_id(), bureau=report.bureau, issue=issue, report=report.id, enterprise=report.enterprise_shown, person=report.person,
         state=SUGGESTED, linked_at=at,
     )  # fmt: skip
 

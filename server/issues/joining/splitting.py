@@ -51,7 +51,7 @@ async def _open(step: Step, reports: list[Report]) -> Issue:
     title = step.fields.title or first.title or first.description
     new = Issue(
         id=new_id(), bureau=issue.bureau, number=number, state="SUBMITTED", state_since=step.at, title=title[:TITLE_MAX],
-        category=first.category, urgency=first.urgency, policy=issue.policy, enterprise=first.enterprise, person=first.person,
+        category=first.category, urgency=first.urgency, policy=issue.policy, enterprise=first.enterprise_shown, person=first.person,
         origin=first.origin, opened_at=first.reported_at, events=1, updated_at=step.at,
     )  # fmt: skip
     opened = IssueEvent(

@@ -60,6 +60,8 @@ class LinkOut(Struct, frozen=True, kw_only=True):
     """suggested or confirmed; what was rejected is no link any more."""
     late_days: int
     """Days between the talk and the arrival of its record here: the clocks run from the arrival."""
+    name_hidden: bool
+    """The enterprise asked not to be named; only who oversees the queue is told `enterprise`."""
     is_confirmed: bool
     method: str
     score: float | None
@@ -157,7 +159,7 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
     units = {
         row["id"]: row for row in await Unit.select(Unit.id, Unit.code, Unit.name).where(Unit.bureau == issue.bureau)
     }
-    links = await _links(issue)
+    links = await _links(actor, issue)
     measure = await measure_of(issue.bureau, issue.closed_at)
     dues = dues_of(events, measure)
     moment = now()
@@ -222,12 +224,18 @@ async def _redates(issue: Issue) -> list[RedateOut]:
     ]
 
 
-async def _links(issue: Issue) -> list[LinkOut]:
+async def _links(actor: Actor, issue: Issue) -> list[LinkOut]:
     links = await links_of(issue.bureau, issue.id)
     wanted = [link.report for link in links]
     rows = await Report.objects().where(Report.bureau == issue.bureau, Report.id.is_in(wanted)) if wanted else []
     reports = {row.id: row for row in rows}
-    return [_link(link, reports.get(link.report)) for link in links]
+    shown = []
+    for link in links:
+        report = reports.get(link.report)
+        if report is not None and report.name_hidden and actor.is_bureau_wide("report.read"):
+            link.enterprise = report.enterprise  # read only: whoever oversees the queue knows who it was
+        shown.append(_link(link, report))
+    return shown
 
 
 _OF_LINK = ("state", "method", "score", "algorithm", "suggested_by", "confirmed_by", "linked_at", "via")
@@ -243,6 +251,7 @@ def _link(link: Any, report: Any) -> LinkOut:
         reported_at=report.reported_at if report is not None else None,
         collected_at=report.collected_at if report is not None else None,
         late_days=_late_days(report.collected_at, report.reported_at) if report is not None else 0,
+        name_hidden=report is not None and report.name_hidden,
         is_confirmed=link.state == CONFIRMED,
         **{name: getattr(link, name) for name in _OF_LINK},
     )

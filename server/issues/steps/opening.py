@@ -60,7 +60,7 @@ async def open_reports(actor: Actor, reports: Sequence[FiledReport]) -> list[UUI
         fresh = {id: report for id, report in wanted.items() if id not in {UUID(str(row[0])) for row in known}}
         if fresh:
             await _write(actor, fresh)
-            scopes = {id: work_scopes(report.person, report.enterprise) for id, report in fresh.items()}
+            scopes = {id: work_scopes(report.person, report.enterprise_shown) for id, report in fresh.items()}
             touch_new(actor.bureau, KIND, scopes)
             for id, report in fresh.items():
                 await record_event(actor, "issue.open", KIND, id, {"report": str(report.id)})
@@ -93,7 +93,7 @@ async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
             due["policy_version"] = int(policy.version)
         title = (report.title or report.description)[:TITLE_MAX]
         issues.append((
-            id, actor.bureau, state, at, title, report.category, report.urgency, ORDINARY, report.enterprise,
+            id, actor.bureau, state, at, title, report.category, report.urgency, ORDINARY, report.enterprise_shown,
             report.person, report.origin, False, False, False, 0, 0, 0, 0, "", "", at, due["triage_due"], None, None, None,
             due["solve_due"], due["next_due"] if not done else NEVER, due["next_clock"], due["yellow_at"], due["double_at"], False,
             due["next_timer_at"], due["policy_version"], at if done else None, 1, at,
@@ -103,7 +103,7 @@ async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
             new_id(), actor.bureau, id, 1, at, at, "open", outcome, "", state, report.person, None, "{}", "",
         ))  # fmt: skip
         links.append((
-            new_id(), actor.bureau, id, report.id, report.enterprise, report.person, report.person, at,
+            new_id(), actor.bureau, id, report.id, report.enterprise_shown, report.person, report.person, at,
         ))  # fmt: skip
     await insert("issue_event", _EVENT, events)
     await insert("issue_link", _LINK, links)

@@ -101,6 +101,7 @@ async def _known(bureau: UUID) -> list[KnownBody]:
         " JOIN issue_link ON issue_link.issue = issue.id AND issue_link.undone_at IS NULL AND issue_link.state = 'confirmed'"
         " JOIN report ON report.id = issue_link.report LEFT JOIN enterprise ON enterprise.id = report.enterprise"
         " WHERE issue.bureau = $1 AND issue.closed_at IS NULL AND issue.state <> 'DRAFT' AND report.confidentiality = ''"
+        " AND NOT report.name_hidden"
         " ORDER BY issue.opened_at DESC, issue.number DESC, report.reported_at, report.id",
         [bureau],
     )
