@@ -4,7 +4,7 @@ from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 from piccolo.columns.column_types import Boolean
 from piccolo.columns.indexes import IndexMethod
 
-ID = "2026-11-22T06:36:00:000000"
+ID = "2026-11-22T06:38:00:000000"
 VERSION = "1.38.0"
 DESCRIPTION = "names hidden"
 
