@@ -252,4 +252,5 @@ class AdoptAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     parent: str
     letter: Annotated[str, Meta(min_length=1, max_length=4)]
     words: Words
+    each: Annotated[list[ToReporter], Meta(max_length=100)] = []
     files: Files = []
