@@ -610,6 +610,11 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "This report is in no issue but {number} and would be answered by nobody; split or merge instead",
     ),
     "issue.not_merged": (409, "该事项没有并案", "This issue is not merged"),
+    "issue.filter_unknown": (
+        422,
+        "没有名为 {filter} 的筛选条件。可用:{known}",
+        "There is no filter called {filter}. Known are: {known}",
+    ),
     "issue.filter": (422, "筛选条件 {field} 无效:{value}", "The filter {field} does not fit: {value}"),
     # similar
     "similar.verdict": (

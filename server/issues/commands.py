@@ -17,7 +17,8 @@ from server.issues.drafts.actions import DraftOut, begin_issue, change_draft, di
 from server.issues.drafts.submitting import Draft
 from server.issues.fields import Dispatch, Nothing
 from server.issues.queue.detail import IssueOut, show_issue
-from server.issues.queue.listing import Queue, Wanted, list_queue
+from server.issues.queue.listing import Queue, list_queue
+from server.issues.queue.wanted import wanted_from
 from server.refusals import refusal
 from server.settings import settings
 
@@ -46,7 +47,8 @@ def issue_list(state: str, unit: str, overdue: bool, light: str, limit: int, bur
 
     async def work() -> Queue:
         actor = await console_actor(bureau)
-        return await list_queue(actor, Wanted(state=state, unit=unit, overdue=overdue, light=light), limit=limit)
+        asked = {"state": state, "unit": unit, "overdue": overdue or None, "light": light}
+        return await list_queue(actor, wanted_from(asked), limit=limit)
 
     queue = run(work)
     if as_json:

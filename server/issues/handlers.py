@@ -2,8 +2,8 @@
 table of verbs, each with its own body, so that the table and the door cannot differ."""
 
 from datetime import datetime
+from inspect import Parameter, Signature
 from typing import Annotated, Any
-from uuid import UUID
 
 from litestar import Request, Response, Router, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
@@ -16,37 +16,50 @@ from server.issues.joining.cases import AnswerAll, Common, NewCommon, answer_all
 from server.issues.machine.handlers import HANDLERS as MACHINE
 from server.issues.policies.handlers import HANDLERS as POLICIES
 from server.issues.queue.detail import IssueOut, show_issue
-from server.issues.queue.listing import Queue, Wanted, list_queue
+from server.issues.queue.listing import Queue, list_queue
+from server.issues.queue.wanted import KINDS, check_names, wanted_from
 from server.issues.redating.handlers import HANDLERS as CALENDAR
 from server.issues.states import VERBS, Verb
 from server.issues.steps.letters import Letter, letters_of
+from server.paging import LIMIT_DEFAULT
 from server.refusals import refusal
 
 ELSEWHERE = {"call_back"}
 """Verbs whose door is another concept's."""
+PAGING: dict[str, tuple[type, Any]] = {"sort": (str, "due"), "after": (str, ""), "limit": (int, LIMIT_DEFAULT)}
+ASIDE = "wanted_"
+"""Before the names of filters in code: the framework keeps some of them for itself."""
 
 
-@get("/issues")
-async def list_issues(
-    request: Request[Any, Any, Any],
-    in_state: Annotated[str, QueryParameter(name="state")] = "open",
-    unit: FromQuery[str] = "",
-    category: FromQuery[str] = "",
-    enterprise: FromQuery[UUID | None] = None,
-    urgency: FromQuery[str] = "",
-    due_before: FromQuery[datetime | None] = None,
-    overdue: FromQuery[bool] = False,
-    light: FromQuery[str] = "",
-    mine: FromQuery[bool] = False,
-    text: FromQuery[str] = "",
-    after: FromQuery[str] = "",
-    limit: FromQuery[int] = 50,
-) -> Queue:
-    wanted = Wanted(
-        state=in_state, unit=unit, category=category, enterprise=enterprise, urgency=urgency, due_before=due_before,
-        overdue=overdue, light=light, mine=mine, text=text,
-    )  # fmt: skip
-    return await list_queue(request.user, wanted, after=after, limit=limit)
+class Redated(Struct, frozen=True):
+    issues: int
+    """Open issues whose dates moved."""
+
+
+async def list_issues(request: Request[Any, Any, Any], sort: str, after: str, limit: int, **given: Any) -> Queue:
+    """Filters hold together; several values of one (repeated, or with commas) stand for each other."""
+    check_names(request.query_params.keys(), also=PAGING)
+    asked = {name.removeprefix(ASIDE): value for name, value in given.items() if value is not None}
+    return await list_queue(request.user, wanted_from(asked), sort=sort, after=after, limit=limit)
+
+
+def listing() -> Any:
+    """The route with a parameter for every filter there is, so that the door and the vocabulary cannot differ."""
+    kinds: dict[Any, Any] = {bool | None: bool | None, str: str | None, datetime | None: datetime | None}
+    parameters = [Parameter("request", Parameter.KEYWORD_ONLY, annotation=Request[Any, Any, Any])]
+    for name, (kind, default) in PAGING.items():
+        parameters.append(Parameter(name, Parameter.KEYWORD_ONLY, annotation=FromQuery[kind], default=default))  # type: ignore[misc]
+    for name, kind in KINDS.items():
+        annotation: Any = Annotated[kinds.get(kind, list[str] | None), QueryParameter(name=name)]  # type: ignore[valid-type]
+        parameters.append(Parameter(ASIDE + name, Parameter.KEYWORD_ONLY, annotation=annotation, default=None))
+
+    async def handler(**given: Any) -> Queue:
+        return await list_issues(**given)
+
+    handler.__name__, handler.__doc__ = "list_issues", list_issues.__doc__
+    handler.__signature__ = Signature(parameters, return_annotation=Queue)  # type: ignore[attr-defined]
+    handler.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": Queue}
+    return get("/issues")(handler)
 
 
 @get("/issues/{issue:str}")
@@ -114,7 +127,11 @@ def route_for(verb: Verb) -> Any:
 router = Router(
     "/v1",
     route_handlers=[
+<<<<<<< HEAD
         list_issues, get_issue, post_merges, post_common, post_answers, get_letters, put_letters, *CALENDAR, *DRAFTS, *POLICIES, *MACHINE,
+=======
+        listing(), get_issue, post_merges, get_letters, put_letters, *CALENDAR, *DRAFTS, *POLICIES, *MACHINE,
+>>>>>>> a2629e9 (lists: every filter several times over, stretches of time, five orders, reach in pieces an index can read)
         *(route_for(verb) for verb in VERBS.values() if verb.route and verb.name not in ELSEWHERE),
     ],
     tags=["issues"],

@@ -238,6 +238,18 @@ class IssueDraft(Table, tablename="issue_draft"):
     updated_at = Timestamptz()
 
 
+class IssueSnooze(Table, tablename="issue_snooze"):
+    """One person has put one issue aside until later. Only that person's lists know; its clocks run on. The id is made of the two."""
+
+    id = UUID(primary_key=True, default=None)
+    bureau = UUID()
+    issue = UUID()
+    person = UUID()
+    until = Timestamptz()
+    words = Text(default="")
+    created_at = Timestamptz()
+
+
 class IssueCounter(Table, tablename="issue_counter"):
     """The last number given in a bureau and year (0 for drafts); the row's id is made of the two."""
 
