@@ -31,11 +31,6 @@ ASIDE = "wanted_"
 """Before the names of filters in code: the framework keeps some of them for itself."""
 
 
-class Redated(Struct, frozen=True):
-    issues: int
-    """Open issues whose dates moved."""
-
-
 async def list_issues(request: Request[Any, Any, Any], sort: str, after: str, limit: int, **given: Any) -> Queue:
     """Filters hold together; several values of one (repeated, or with commas) stand for each other."""
     check_names(request.query_params.keys(), also=PAGING)
@@ -48,7 +43,7 @@ def listing() -> Any:
     kinds: dict[Any, Any] = {bool | None: bool | None, str: str | None, datetime | None: datetime | None}
     parameters = [Parameter("request", Parameter.KEYWORD_ONLY, annotation=Request[Any, Any, Any])]
     for name, (kind, default) in PAGING.items():
-        parameters.append(Parameter(name, Parameter.KEYWORD_ONLY, annotation=FromQuery[kind], default=default))  # type: ignore[misc]
+        parameters.append(Parameter(name, Parameter.KEYWORD_ONLY, annotation=FromQuery[kind], default=default))  # type: ignore[valid-type]
     for name, kind in KINDS.items():
         annotation: Any = Annotated[kinds.get(kind, list[str] | None), QueryParameter(name=name)]  # type: ignore[valid-type]
         parameters.append(Parameter(ASIDE + name, Parameter.KEYWORD_ONLY, annotation=annotation, default=None))
