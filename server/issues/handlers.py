@@ -43,7 +43,8 @@ def listing() -> Any:
     kinds: dict[Any, Any] = {bool | None: bool | None, str: str | None, datetime | None: datetime | None}
     parameters = [Parameter("request", Parameter.KEYWORD_ONLY, annotation=Request[Any, Any, Any])]
     for name, (kind, default) in PAGING.items():
-        parameters.append(Parameter(name, Parameter.KEYWORD_ONLY, annotation=FromQuery[kind], default=default))  # type: ignore[valid-type]
+        paging: Any = FromQuery[kind]  # type: ignore[valid-type, misc]
+        parameters.append(Parameter(name, Parameter.KEYWORD_ONLY, annotation=paging, default=default))
     for name, kind in KINDS.items():
         annotation: Any = Annotated[kinds.get(kind, list[str] | None), QueryParameter(name=name)]  # type: ignore[valid-type]
         parameters.append(Parameter(ASIDE + name, Parameter.KEYWORD_ONLY, annotation=annotation, default=None))

@@ -268,7 +268,7 @@ async def _of_dates(asking: Asking, wanted: Wanted) -> list[Any]:
     if wanted.due_before is not None:
         if wanted.due_before.tzinfo is None or wanted.due_before.year < 1900:
             raise refusal("issue.filter", field="due_before", value=wanted.due_before.isoformat())
-        found.append(WhereRaw("issue.next_due < {}", wanted.due_before))
+        found.append(WhereRaw("issue.next_due < {}", min(wanted.due_before, NEVER)))
     return found
 
 
