@@ -123,11 +123,7 @@ def route_for(verb: Verb) -> Any:
 router = Router(
     "/v1",
     route_handlers=[
-<<<<<<< HEAD
-        list_issues, get_issue, post_merges, post_common, post_answers, get_letters, put_letters, *CALENDAR, *DRAFTS, *POLICIES, *MACHINE,
-=======
-        listing(), get_issue, post_merges, get_letters, put_letters, *CALENDAR, *DRAFTS, *POLICIES, *MACHINE,
->>>>>>> a2629e9 (lists: every filter several times over, stretches of time, five orders, reach in pieces an index can read)
+        listing(), get_issue, post_merges, post_common, post_answers, get_letters, put_letters, *CALENDAR, *DRAFTS, *POLICIES, *MACHINE,
         *(route_for(verb) for verb in VERBS.values() if verb.route and verb.name not in ELSEWHERE),
     ],
     tags=["issues"],

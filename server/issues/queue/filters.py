@@ -241,14 +241,10 @@ def _among(column: str, values: Sequence[str]) -> Any:
 
 
 def _satisfied(values: Sequence[str]) -> Any:
-    """Call-backs count that came after the last redo."""
     for value in values:
         if value not in SAID:
             raise refusal("issue.filter", field="satisfaction", value=value)
-    return WhereRaw(
-        "EXISTS (SELECT 1 FROM callback WHERE callback.issue = issue.id AND callback.turn = issue.redos AND {})",
-        _bare(_among("callback.satisfied", values)),
-    )
+    return _among("issue.satisfied", values)
 
 
 async def _of_dates(asking: Asking, wanted: Wanted) -> list[Any]:

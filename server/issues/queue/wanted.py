@@ -54,7 +54,7 @@ class Wanted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """green, yellow, red, double_red or grey."""
     letter: Texts = ()
     satisfaction: Texts = ()
-    """What a reporter said since the last redo: satisfied, mostly, dissatisfied."""
+    """What its enterprises said when they were asked last, of several answers the worst: satisfied, mostly, dissatisfied."""
     enterprise: tuple[UUID, ...] = ()
     """Of any of the reports."""
     text: str = ""
