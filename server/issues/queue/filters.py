@@ -1,4 +1,4 @@
-"""Each filter as a condition of the database."""
+"""Each filter as a condition of the database. Longer than most files because whoever adds a filter should see the others."""
 
 from __future__ import annotations
 
