@@ -35,7 +35,10 @@ ROLES: dict[str, frozenset[str]] = {
         }
     ),
     REVIEWER: frozenset(
-        {"enterprise.read", "report.read", "issue.read", "issue.note", "issue.review", "routing.read", "file.read"}
+        {
+            "device.use", "enterprise.read", "report.read", "issue.read", "issue.note", "issue.review", "routing.read",
+            "file.upload", "file.read",
+        }
     ),
     CALLBACK_OFFICER: frozenset(
         {

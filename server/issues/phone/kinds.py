@@ -7,7 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
+from server.issues.machine.overlay import Machine
+from server.issues.machine.tables import machine_of
 from server.issues.steps.opening import KIND
 from server.issues.tables import NEVER
 from sync.bulk import among, ids
@@ -21,11 +24,21 @@ _FIELDS = (
     "letter_definition", "ext_requested", "escalated", "forced", "opened_at", "closed_at", "triage_due", "sign_due",
     "first_contact_due", "reply_due", "solve_due", "next_due", "next_clock", "yellow_at", "double_at", "paused",
 )  # fmt: skip
+_UNIT_FIELDS = ("code", "name", "role", "asked_at", "signed_at", "answered_at", "due")
 _COLUMNS = ", ".join(f"issue.{name}" for name in _FIELDS)
 
 
+class RoadVerb(Struct, frozen=True):
+    """Something a phone may do offline; `permission` and `where` as in the table of verbs."""
+
+    verb: str
+    zh: str
+    permission: str
+    where: str
+
+
 async def load(bureau: UUID, issues: list[UUID]) -> dict[UUID, bytes]:
-    """Three statements for any number of issues; raw because every pull comes through here."""
+    """Five statements for any number of issues; raw because every pull comes through here."""
     args = [bureau, ids(issues)]
     events: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in await fetch(
@@ -54,20 +67,45 @@ async def load(bureau: UUID, issues: list[UUID]) -> dict[UUID, bytes]:
         args,
     ):
         reports[row["issue"]].append(row["report"])
+    units = await _units(args)
+    machine = await machine_of(bureau)
     found = await fetch(
         f"SELECT {_COLUMNS}, unit.name AS lead_name FROM issue LEFT JOIN unit ON unit.id = issue.lead"
         f" WHERE issue.bureau = $1 AND issue.id {among(2)}",
         args,
     )
-    return {row["id"]: _body(row, events[row["id"]], reports[row["id"]]) for row in found}
+    verbs = {state: verbs_on_the_road(machine, state) for state in {row["state"] for row in found}}
+    more = {
+        row["id"]: {"reports": reports[row["id"]], "units": units[row["id"]], "verbs": verbs[row["state"]]}
+        for row in found
+    }
+    return {row["id"]: _body(row, more[row["id"]] | {"events": events[row["id"]]}) for row in found}
 
 
-def _body(row: Any, events: list[dict[str, Any]], reports: list[UUID]) -> bytes:
+def verbs_on_the_road(machine: Machine, state: str) -> list[RoadVerb]:
+    """What may be done from this state without asking anybody, and by whom: the phone shows those its person may use."""
+    verbs = [machine.verb(name) for name in machine.verbs_from(state)]
+    return [RoadVerb(verb.name, verb.zh, verb.permission, verb.where) for verb in verbs if verb.offline]
+
+
+async def _units(args: list[Any]) -> dict[UUID, list[dict[str, Any]]]:
+    """Who works on it now, each with what it was asked, when it signed and answered, and until when it should."""
+    units: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for row in await fetch(
+        "SELECT issue_unit.issue, issue_unit.role, issue_unit.asked_at, issue_unit.signed_at, issue_unit.answered_at,"
+        " issue_unit.due, unit.code, unit.name FROM issue_unit JOIN unit ON unit.id = issue_unit.unit"
+        f" WHERE issue_unit.bureau = $1 AND issue_unit.until IS NULL AND issue_unit.issue {among(2)}"
+        " ORDER BY issue_unit.since, issue_unit.id",
+        args,
+    ):
+        units[row["issue"]].append({name: row[name] for name in _UNIT_FIELDS})
+    return units
+
+
+def _body(row: Any, more: dict[str, Any]) -> bytes:
     body = {name: _value(name, row[name]) for name in _FIELDS}
     body["lead_name"] = row["lead_name"] or ""
-    body["reports"] = reports
-    body["events"] = events
-    return msgspec.json.encode(body)
+    return msgspec.json.encode(body | more)
 
 
 def _value(name: str, value: Any) -> Any:

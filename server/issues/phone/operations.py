@@ -21,7 +21,9 @@ from sync.operations import Operation, OperationContext, Outcome, applied, opera
 from sync.refusal import Refusal
 from sync.transaction import transaction
 
-COUNTS_AS_TOLD = {"sign", "contacted", "reply", "wait_for_enterprise", "call_back"}
+COUNTS_AS_TOLD = {
+    "sign", "contacted", "reply", "wait_for_enterprise", "call_back", "sign_part", "answer_co", "record_reply", "remind",
+}  # fmt: skip
 """What stops a clock counts when it was done, as far as the phone's clock can be believed; all else when it arrives."""
 ELSEWHERE = {"call_back"}
 SAID = ("words", "answer", "reason", "needed")

@@ -45,10 +45,12 @@ async def answer_co(step: Step) -> None:
     """The issue goes on when everybody it waits for has answered. The lead may note anybody's answer."""
     parts = await parts_of(step.issue)
     codes = await _codes(parts)
-    for part in await _answered(step, parts, codes):
-        part.answered_at, part.signed_at = step.at, part.signed_at or step.at
+    answered = await _answered(step, parts, codes)
+    for part in answered:
+        part.answered_at = max(step.counts_at, part.asked_at or step.counts_at)  # it answers what was asked last
+        part.signed_at = part.signed_at or part.answered_at
         await part.save()
-    step.kept["units"] = [codes[part.unit] for part in parts if part.answered_at == step.at]
+    step.kept["units"] = [codes[part.unit] for part in answered]
     asked = step.last("ask_co")
     if step.issue.state == "WAITING_CO" and asked is not None:
         waited = [part for part in parts if part.answered_at is None and (part.asked_at or part.since) >= asked.at]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from server.people.kinds import NAMES_SCOPE
-from server.people.roles import HANDLER, ROLES
+from server.people.roles import HANDLER, REVIEWER, ROLES
 from server.people.tables import RoleGrant
 from server.settings import settings
 from sync.devices import resume_devices, suspend_devices
@@ -21,7 +21,8 @@ def phone_scopes(role: str, unit: UUID) -> set[str]:
     """What every phone may know, and the queue of the unit for those who work in it."""
     if not _uses_phone(role):
         return set()
-    return {*REFERENCE_SCOPES, f"{UNIT_SCOPE}{unit}"} if role == HANDLER else set(REFERENCE_SCOPES)
+    works_in_unit = role in (HANDLER, REVIEWER)
+    return {*REFERENCE_SCOPES, f"{UNIT_SCOPE}{unit}"} if works_in_unit else set(REFERENCE_SCOPES)
 
 
 async def follow_roles(bureau: UUID, person: UUID) -> None:
