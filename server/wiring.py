@@ -6,7 +6,8 @@ from functools import cache
 
 from server import attachments, dossiers, lists, moment
 from server.callbacks import phone as callback_operations
-from server.callbacks.actions import guard_closing
+from server.callbacks.duty.actions import follow_moves as follow_moves_to_callbacks
+from server.callbacks.duty.actions import guard_closing
 from server.callbacks.following import follow_callback_records
 from server.campaigns import kinds as slot_kinds
 from server.campaigns.actions import is_campaign
@@ -76,6 +77,7 @@ def connect() -> None:
     known_issue_kinds.connect()
     callback_operations.connect()
     before_closing(guard_closing)
+    on_moved(follow_moves_to_callbacks)
     on_moved(follow_moves)
     on_signals(follow_signals)
     wait_for_working_time(next_opening)

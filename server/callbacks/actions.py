@@ -150,15 +150,6 @@ async def waiting_reports(issue: Issue, tried: list[Callback]) -> list[UUID]:
     return [link.report for link in links if link.confirmed_by is not None and link.report not in concluded]
 
 
-async def guard_closing(issue: Issue) -> None:
-    """Registered with the engine: nothing that waits for call-backs is closed before all were made."""
-    if issue.state != PENDING:
-        return
-    waiting = await waiting_reports(issue, await Callback.of_issue(issue.bureau, issue.id))
-    if waiting:
-        raise refusal("callback.waiting", number=issue.number, count=len(waiting))
-
-
 async def list_callbacks(actor: Actor, named: str | UUID) -> list[Callback]:
     actor.must("issue.read")
     issue = await reach_issue(actor, named)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Router, get, post
-from litestar.params import FromPath, JSONBody
+from litestar import Request, Router, get, post, put
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Struct
 
 from server.callbacks.actions import list_callbacks, record_callback
 from server.callbacks.answers import Answers
-from server.callbacks.tables import Callback
+from server.callbacks.duty.actions import RulesOut, Wanted, list_tasks, replace_rules, show_rules, tasks_of
+from server.callbacks.duty.draw import Rules
+from server.callbacks.tables import Callback, CallbackTask
 from server.door import once
 from server.issues.actions import reach_issue
+from server.moment import today
+from server.paging import LIMIT_DEFAULT, Page
 from server.shown import shown
 
 
@@ -52,6 +56,31 @@ class Recorded(Struct, frozen=True):
     """Of the issue, now."""
 
 
+class TaskOut(Struct, frozen=True, kw_only=True):
+    """Who was drawn by which rule, and by what number (`docs/issues.md`)."""
+
+    id: UUID
+    issue: UUID
+    report: UUID
+    turn: int
+    drawn: bool
+    percent: int
+    number: int
+    rule: str
+    policy_version: int
+    officer: UUID | None
+    due_on: date
+    closes_on: date
+    is_overdue: bool
+    state: str
+    made_at: datetime
+    settled_at: datetime | None
+
+
+def _task(row: CallbackTask) -> TaskOut:
+    return shown(TaskOut, row, is_overdue=row.state == "open" and row.due_on < today())
+
+
 def _out(row: Callback, *, unmasked: bool) -> CallbackOut:
     respondent = row.respondent if unmasked else row.respondent[:1]
     return shown(CallbackOut, row, why_not=msgspec.json.decode(row.why_not), respondent=respondent)
@@ -72,4 +101,39 @@ async def get_callbacks(request: Request[Any, Any, Any], issue: FromPath[str]) -
     return [_out(row, unmasked=request.user.may("issue.call_back")) for row in rows]
 
 
-router = Router("/v1", route_handlers=[create_callback, get_callbacks], tags=["callbacks"])
+@get("/issues/{issue:str}/callback-tasks")
+async def get_tasks_of(request: Request[Any, Any, Any], issue: FromPath[str]) -> list[TaskOut]:
+    """Every reporter and turn: drawn or not, by which rule, given to whom."""
+    return [_task(row) for row in await tasks_of(request.user, issue)]
+
+
+@get("/callback-tasks")
+async def get_tasks(
+    request: Request[Any, Any, Any],
+    in_state: Annotated[str, QueryParameter(name="state")] = "open",
+    mine: FromQuery[bool] = False,
+    due_before: FromQuery[date | None] = None,
+    after: FromQuery[str] = "",
+    limit: FromQuery[int] = LIMIT_DEFAULT,
+) -> Page[TaskOut]:
+    """The most urgent first."""
+    wanted = Wanted(state=in_state, mine=mine, due_before=due_before)
+    return (await list_tasks(request.user, wanted, after=after, limit=limit)).shown(_task)
+
+
+@get("/callback-policy")
+async def get_policy(request: Request[Any, Any, Any]) -> RulesOut:
+    return await show_rules(request.user)
+
+
+@put("/callback-policy")
+async def put_policy(request: Request[Any, Any, Any], data: JSONBody[Rules]) -> RulesOut:
+    """A new version; what was drawn stays drawn."""
+    return await once(request, request.user, lambda: replace_rules(request.user, data))  # type: ignore[return-value]
+
+
+router = Router(
+    "/v1",
+    route_handlers=[create_callback, get_callbacks, get_tasks_of, get_tasks, get_policy, put_policy],
+    tags=["callbacks"],
+)

@@ -46,3 +46,44 @@ class Callback(Table, tablename="callback"):
     @classmethod
     def of_issue(cls, bureau: Id, issue: Id) -> Any:
         return cls.objects().where(cls.bureau == bureau, cls.issue == issue).order_by(cls.at, cls.id)
+
+
+class CallbackPolicy(Table, tablename="callback_policy"):
+    """Who is called back, by the bureau's own rules. The newest version counts; what was drawn names the one it was drawn by."""
+
+    id = UUID(primary_key=True, default=None)
+    bureau = UUID()
+    version = Integer()
+    rules = Text(secret=True)
+    """The `Rules` as JSON; the seed in them is not for those who would like to know beforehand."""
+    person = UUID()
+    at = Timestamptz()
+
+
+class CallbackTask(Table, tablename="callback_task"):
+    """One reporter of one issue in one turn: drawn to be called by `due_on`, or not drawn and left alone until `closes_on`."""
+
+    id = UUID(primary_key=True, default=None)
+    bureau = UUID()
+    issue = UUID()
+    report = UUID()
+    turn = Integer()
+    drawn = Boolean()
+    percent = Integer()
+    """Of such issues so many are drawn."""
+    number = Integer()
+    """From 0 to 9999; drawn when it is below a hundred times `percent`."""
+    rule = Text()
+    policy_version = Integer()
+    officer = UUID(null=True, default=None)
+    """Who is to call; none where nobody may."""
+    due_on = Date()
+    closes_on = Date()
+    """From the day after, an issue nobody was drawn for closes by itself."""
+    state = Text()
+    made_at = Timestamptz()
+    settled_at = Timestamptz(null=True, default=None)
+
+    @classmethod
+    def of_issue(cls, bureau: Id, issue: Id) -> Any:
+        return cls.objects().where(cls.bureau == bureau, cls.issue == issue).order_by(cls.turn, cls.made_at, cls.id)

@@ -17,6 +17,7 @@ from server.issues.joining.splitting import split
 from server.issues.states import REOPEN_DAYS
 from server.issues.steps.dues import dues_of, measure_of, policy_of
 from server.issues.steps.letters import define_letter
+from server.issues.steps.levels import raise_one_level
 from server.issues.steps.parts import answer_co, ask_co, must_have_parts, sign_part
 from server.issues.steps.replies import store_replies
 from server.issues.steps.step import HANDLING, Effect, Step, must_differ, set_units, units_named
@@ -156,7 +157,8 @@ async def _redo(step: Step) -> None:
     """A second redo goes up by itself. What never had a unit (solved on site) gets the one the matrix names, if any."""
     issue = step.issue
     issue.redos += 1
-    issue.escalated = issue.escalated or issue.redos >= REDOS_BEFORE_ESCALATION
+    if issue.redos >= REDOS_BEFORE_ESCALATION:
+        await raise_one_level(step)
     if issue.lead is None:
         route = await route_of(issue)
         if route.lead:
