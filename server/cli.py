@@ -17,6 +17,8 @@ COMMANDS = {
     "enterprise": "server.enterprises.commands:enterprise",
     "form": "server.questionnaires.commands:form",
     "routing": "server.routing.commands:routing",
+    "post": "server.routing.posts.commands:post",
+    "absence": "server.routing.posts.commands:absence",
     "policy": "server.issues.policies.commands:policy",
     "issue": "server.issues.commands:issue",
     "calendar": "server.issues.redating.commands:calendar",

@@ -21,6 +21,7 @@ TABLE_MODULES = [
     "server.symposia.tables",
     "server.campaigns.tables",
     "server.routing.tables",
+    "server.routing.posts.tables",
     "server.clocks.policies.tables",
     "server.issues.tables",
     "server.issues.machine.tables",

@@ -391,8 +391,25 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "No such source: {source}. Sources: {sources}",
     ),
     # routing
-    "routing.units": (422, "没有这些单位:{units}", "There are no such units: {units}"),
-    "routing.categories": (422, "没有这些类别:{categories}", "There are no such categories: {categories}"),
+    "routing.complaints": (
+        422,
+        "责任矩阵有 {count} 处问题,第 {line} 行{zh}",
+        "The matrix has {count} faults; line {line} {en}",
+    ),
+    "post.unknown": (404, "{unit} 没有岗位 {post}", "{unit} has no post {post}"),
+    "post.holder_twice": (422, "{login} 在同一岗位列了两次", "{login} is named twice for the same post"),
+    "post.holder_cannot": (
+        422,
+        "{login} 没有办理 {unit} 事项的角色,请先授予 handler",
+        "{login} has no role to handle issues of {unit}; grant handler first",
+    ),
+    "absence.unknown": (404, "没有这条请假,或已结束", "No such absence, or it is over"),
+    "absence.days": (
+        422,
+        "请假截止日不得早于开始日,且不超过 {limit} 天",
+        "The last day is not before the first, and an absence is at most {limit} days",
+    ),
+    "absence.substitute": (422, "{login} 不能代自己办理", "{login} cannot stand in for themselves"),
     "routing.rules": (422, "请给出 1 到 {limit} 条规则", "Give 1 to {limit} rules"),
     "routing.unreadable": (
         422,

@@ -24,7 +24,7 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "enterprise.read", "form.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
             "issue.dispatch", "issue.refuse", "issue.return", "issue.merge", "issue.transfer", "issue.extend", "issue.resolve_on_site",
-            "routing.read", "campaign.read", "visit.read", "file.upload", "file.read",
+            "routing.read", "duty.write", "campaign.read", "visit.read", "file.upload", "file.read",
         }
     ),
     HANDLER: frozenset(
@@ -50,7 +50,7 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "enterprise.read", "enterprise.write", "enterprise.import", "enterprise.assign", "form.read", "record.read",
             "record.review", "report.read", "report.file", "report.link", "issue.read", "issue.note", "issue.supervise", "issue.extend",
-            "issue.merge", "routing.read", "routing.write", "campaign.read", "campaign.run", "campaign.ask", "visit.read",
+            "issue.merge", "routing.read", "routing.write", "duty.write", "campaign.read", "campaign.run", "campaign.ask", "visit.read",
             "symposium.record", "task.read", "person.read", "device.enrol", "device.revoke", "quarantine.judge", "audit.read",
             "file.upload", "file.read", "delivery.read",
         }
@@ -59,7 +59,8 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "enterprise.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
             "issue.coordinate", "issue.close", "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend",
-            "routing.read", "campaign.read", "person.read", "file.read", "visit.read", "symposium.record", "task.read",
+            "routing.read", "duty.write", "campaign.read", "person.read", "file.read", "visit.read", "symposium.record",
+            "task.read",
         }
     ),
     AUDITOR: frozenset(
@@ -71,8 +72,9 @@ ROLES: dict[str, frozenset[str]] = {
     # An admin runs the house and has no business rights: no dossiers, no issues.
     ADMIN: frozenset(
         {
-            "person.read", "person.write", "unit.write", "device.enrol", "device.revoke", "form.read", "form.publish",
-            "routing.read", "routing.write", "audit.read", "feedback.read", "channel.write", "delivery.read", "delivery.replay",
+            "person.read", "person.write", "unit.write", "device.enrol", "device.revoke", "form.read",
+            "form.publish", "routing.read", "routing.write", "duty.write", "audit.read", "feedback.read",
+            "channel.write", "delivery.read", "delivery.replay",
         }
     ),
 }  # fmt: skip

@@ -17,15 +17,17 @@ from server.people.actions import hold_bureau
 from server.people.actor import Actor
 from server.people.tables import Unit
 from server.refusals import refusal
-from server.routing.route import Route, Rule, choose
+from server.routing.checking.complaints import Complaint, complaints_of
+from server.routing.checking.preview import RULES_MAX, Asked, Preview, known_to, preview_route
+from server.routing.route import Route, Rule, Subject, choose
 from server.routing.tables import Category, RoutingRule, RoutingVersion
 from sync.feed import touch_many
 from sync.identity import named_id, new_id
 from sync.transaction import transaction
 
 SEED = Path(__file__).parent / "seed"
-RULES_MAX = 2000
 KIND = "category"
+_SAME = ("category", "place", "industry", "tier", "lead", "post", "priority", "note")
 
 
 class Matrix(Struct, frozen=True, kw_only=True):
@@ -33,24 +35,28 @@ class Matrix(Struct, frozen=True, kw_only=True):
     starts_on: date | None
     note: str
     rules: list[Rule]
+    complaints: list[Complaint] = []
+    """What somebody should look at; what is wrong stops an edition from being made."""
 
 
 def read_rules(path: Path) -> list[Rule]:
-    """A CSV with the columns category, place, lead, co (codes with spaces between) and note, in UTF-8 or GB18030. Raises
-    `routing.unreadable`."""
+    """A CSV with the columns category, place, industry, tier, lead, post, co (codes with spaces between), priority and note, in
+    UTF-8 or GB18030; all but the category may be missing. Raises `routing.unreadable`."""
     try:
         lines = csv.DictReader(io.StringIO(_text(path.read_bytes()), newline=""))
         return [
             Rule(
                 category=line["category"].strip(),
-                place=(line.get("place") or "").strip(),
-                lead=(line.get("lead") or "").strip(),
                 co=tuple((line.get("co") or "").split()),
-                note=(line.get("note") or "").strip(),
+                priority=int((line.get("priority") or "0").strip() or 0),
+                **{
+                    name: (line.get(name) or "").strip()
+                    for name in ("place", "industry", "tier", "lead", "post", "note")
+                },
             )
             for line in lines
         ]
-    except (KeyError, AttributeError, UnicodeDecodeError, csv.Error, OSError) as error:
+    except (KeyError, ValueError, AttributeError, csv.Error, OSError) as error:
         raise refusal("routing.unreadable", file=path.name, reason=str(error)) from None
 
 
@@ -90,7 +96,7 @@ async def load_taxonomy(actor: Actor) -> int:
 
 
 async def load_seed(actor: Actor, name: str = "donghu") -> Matrix:
-    """The shipped taxonomy and the shipped matrix `name` as the bureau's next edition. Its units must exist (`routing.units`)."""
+    """The shipped taxonomy and the shipped matrix `name` as the bureau's next edition. Its units must exist (`routing.complaints`)."""
     actor.must("routing.write")
     async with transaction():
         await load_taxonomy(actor)
@@ -98,21 +104,20 @@ async def load_seed(actor: Actor, name: str = "donghu") -> Matrix:
 
 
 async def replace_rules(actor: Actor, rules: list[Rule], *, starts_on: date | None = None, note: str = "") -> Matrix:
-    """A new edition, in force from `starts_on` (today). Raises `routing.units` with every unit code that does not exist,
-    `routing.categories` likewise, `routing.rules` for none or too many."""
+    """A new edition, in force from `starts_on` (today). Raises `routing.complaints` with everything that is wrong with it,
+    `routing.rules` for none or too many."""
     actor.must("routing.write")
     if not 0 < len(rules) <= RULES_MAX:
         raise refusal("routing.rules", limit=RULES_MAX)
     async with transaction():
         await hold_bureau(actor.bureau)
-        units = {row["code"] for row in await Unit.select(Unit.code).where(Unit.bureau == actor.bureau)}
-        named = {unit for rule in rules for unit in (rule.lead, *rule.co) if unit}
-        if named - units:
-            raise refusal("routing.units", units=sorted(named - units))
-        codes = {row.code for row in await Category.of_bureau(actor.bureau)}
-        unknown = {rule.category for rule in rules if rule.category} - codes
-        if unknown:
-            raise refusal("routing.categories", categories=sorted(unknown))
+        complaints = complaints_of(rules, await known_to(actor.bureau))
+        wrong = [one for one in complaints if one.stops]
+        if wrong:
+            first = wrong[0]
+            raise refusal(
+                "routing.complaints", count=len(wrong), line=first.line, zh=first.zh, en=first.en, complaints=wrong
+            )
         before = await RoutingVersion.count().where(RoutingVersion.bureau == actor.bureau)
         version = RoutingVersion(
             id=named_id("routing_version", actor.bureau, before + 1),
@@ -130,11 +135,8 @@ async def replace_rules(actor: Actor, rules: list[Rule], *, starts_on: date | No
                 bureau=actor.bureau,
                 version=version.version,
                 line=line,
-                category=rule.category,
-                place=rule.place,
-                lead=rule.lead,
                 co=msgspec.json.encode(rule.co).decode(),
-                note=rule.note,
+                **{name: getattr(rule, name) for name in _SAME},
             )
             for line, rule in enumerate(rules, 1)
         ]
@@ -142,7 +144,7 @@ async def replace_rules(actor: Actor, rules: list[Rule], *, starts_on: date | No
         await record_event(
             actor, "routing.replace", "bureau", actor.bureau, {"version": version.version, "rules": len(rules)}
         )
-    return Matrix(version=version.version, starts_on=version.starts_on, note=note, rules=rules)
+    return Matrix(version=version.version, starts_on=version.starts_on, note=note, rules=rules, complaints=complaints)
 
 
 async def matrix_of(bureau: UUID, on: date | None = None) -> Matrix:
@@ -161,23 +163,28 @@ async def matrix_of(bureau: UUID, on: date | None = None) -> Matrix:
         .order_by(RoutingRule.line)
     )
     rules = [
-        Rule(
-            category=row.category, place=row.place, lead=row.lead, co=tuple(msgspec.json.decode(row.co)), note=row.note
-        )
-        for row in rows
+        Rule(co=tuple(msgspec.json.decode(row.co)), **{name: getattr(row, name) for name in _SAME}) for row in rows
     ]
     return Matrix(version=found.version, starts_on=found.starts_on, note=found.note, rules=rules)
 
 
-async def propose_route(bureau: UUID, category: str, place: str, author_unit: UUID | None = None) -> Route:
-    """Who should get an issue of this category at an enterprise in this region. The author's unit joins when it is a street
-    and the matrix does not know the place."""
+async def preview(actor: Actor, asked: Asked) -> Preview:
+    """Who would get it and why, by the edition of that day (today) or by the rules given; nothing is written."""
+    actor.must("routing.read")
+    if asked.rules is not None:
+        return await preview_route(actor, asked, asked.rules, 0)
+    matrix = await matrix_of(actor.bureau, asked.on)
+    return await preview_route(actor, asked, matrix.rules, matrix.version)
+
+
+async def propose_route(bureau: UUID, subject: Subject, author_unit: UUID | None = None) -> Route:
+    """Who should get an issue about this. The author's unit joins when it is a street and the matrix does not know the place."""
     matrix = await matrix_of(bureau)
     street = ""
     if author_unit is not None:
         unit = await Unit.objects().get((Unit.bureau == bureau) & (Unit.id == author_unit))
         street = unit.code if unit is not None and unit.kind == "street" else ""
-    return choose(matrix.rules, category, place, version=matrix.version, street=street)
+    return choose(matrix.rules, subject, version=matrix.version, street=street)
 
 
 async def list_categories(actor: Actor) -> list[Category]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from litestar import Request, Router, get, put
+from litestar import Request, Router, get, post, put
 from litestar.params import FromQuery, JSONBody
 from msgspec import Struct
 
 from server.door import once
 from server.people.actor import Actor
-from server.routing.actions import Matrix, list_categories, matrix_of, replace_rules
+from server.routing.actions import Matrix, list_categories, matrix_of, preview, replace_rules
+from server.routing.checking.complaints import Complaint
+from server.routing.checking.preview import Asked, Preview, check_rules
+from server.routing.posts.handlers import HANDLERS as POSTS
 from server.routing.route import Rule
 
 
@@ -51,4 +54,16 @@ async def put_routing(request: Request[Any, Any, Any], data: JSONBody[NewMatrix]
     return await once(request, request.user, work)  # type: ignore[return-value]
 
 
-router = Router("/v1", route_handlers=[get_categories, get_routing, put_routing], tags=["routing"])
+@post("/routing/check", status_code=200, summary="Everything that is wrong with an edition; nothing is written")
+async def post_check(request: Request[Any, Any, Any], data: JSONBody[NewMatrix]) -> list[Complaint]:
+    return await check_rules(request.user, data.rules)
+
+
+@post("/routing/preview", status_code=200, summary="Who would get it, and why; nothing is written")
+async def post_preview(request: Request[Any, Any, Any], data: JSONBody[Asked]) -> Preview:
+    return await preview(request.user, data)
+
+
+router = Router(
+    "/v1", route_handlers=[get_categories, get_routing, put_routing, post_check, post_preview, *POSTS], tags=["routing"]
+)

@@ -75,6 +75,7 @@ class LinkOut(Struct, frozen=True, kw_only=True):
 
 class Proposal(Struct, frozen=True, kw_only=True):
     lead: str
+    post: str
     co: tuple[str, ...]
     version: int
     why_zh: str
@@ -213,7 +214,7 @@ async def _merged(issue: Issue) -> list[dict[str, str]]:
 
 async def _proposal(issue: Issue) -> Proposal:
     route = await route_of(issue)
-    return Proposal(lead=route.lead, co=route.co, version=route.version, why_zh=route.why_zh, why_en=route.why_en)
+    return Proposal(**{name: getattr(route, name) for name in Proposal.__struct_fields__})
 
 
 async def _redates(issue: Issue) -> list[RedateOut]:

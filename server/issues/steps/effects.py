@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 
 import msgspec
+from msgspec.structs import replace
 
 from server.clocks.due import Due
 from server.clocks.policies.actions import editions_of
@@ -25,7 +26,7 @@ from server.issues.tables import Issue
 from server.people.tables import Person
 from server.refusals import refusal
 from server.routing.actions import propose_route
-from server.routing.route import Route
+from server.routing.route import Route, Subject
 from server.settings import settings
 from server.worktime.actions import calendar_of
 from server.worktime.calendar import WorkCalendar
@@ -46,16 +47,15 @@ def before_closing(guard: Guard) -> None:
 
 async def route_of(issue: Issue, category: str = "") -> Route:
     """Who should get this issue by the matrix in force."""
-    place = ""
+    subject = Subject(category=category or issue.category)
     if issue.enterprise is not None:
         found = await Enterprise.objects().get(
             (Enterprise.bureau == issue.bureau) & (Enterprise.id == issue.enterprise)
         )
-        place = found.region if found is not None else ""
+        if found is not None:
+            subject = replace(subject, place=found.region, industry=found.industry, tier=found.tier)
     author = await Person.objects().get((Person.bureau == issue.bureau) & (Person.id == issue.person))
-    return await propose_route(
-        issue.bureau, category or issue.category, place, author.unit if author is not None else None
-    )
+    return await propose_route(issue.bureau, subject, author.unit if author is not None else None)
 
 
 async def dispatch(step: Step) -> None:
