@@ -20,12 +20,12 @@ from litestar.config.response_cache import ResponseCacheConfig
 from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from msgspec import Struct
 
 from server import door, phones, routes, wiring
 from server.ahead import ReadAhead
 from server.auth import Authentication
+from server.description import Description
 from server.migrate import pending_migrations
 from server.origins import OwnPagesOnly, cors_of
 from server.schedule import running_jobs
@@ -144,7 +144,7 @@ def create_app() -> Litestar:
             title="Qifang 企访",
             version="1",
             description="Visits, questionnaires and the follow-up queue. Errors are RFC 9457 problem details.",
-            render_plugins=[JsonRenderPlugin()],
+            render_plugins=[Description()],
         ),
     )
 

@@ -13,7 +13,19 @@ ORDER = [
     "reminders", "tasks", "visits", "symposia", "campaigns", "boards", "exports", "openrosa", "keeping", "simulation", "demo",
 ]  # fmt: skip
 """A concept may import those before it, never those after it."""
-SPEAKS_LITESTAR = {"handlers", "pages", "phones", "rxdb", "door", "compression", "origins", "auth", "app", "routes"}
+SPEAKS_LITESTAR = {
+    "handlers",
+    "pages",
+    "phones",
+    "rxdb",
+    "door",
+    "compression",
+    "origins",
+    "auth",
+    "app",
+    "routes",
+    "description",
+}
 READS_ENVIRONMENT = {"server/settings.py", "piccolo_conf.py", "forms/conversion.py", "forms/xlsform.py"}
 """The converter's parent starts its child with an empty environment; it reads nothing from it."""
 SAYS_NOTHING = {
