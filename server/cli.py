@@ -24,6 +24,7 @@ COMMANDS = {
     "calendar": "server.issues.redating.commands:calendar",
     "machine": "server.issues.machine.commands:machine",
     "campaign": "server.campaigns.commands:campaign",
+    "board": "server.boards.commands:board",
     "notice": "server.notices.commands:notice",
     "api": "server.simulation.api_command:api",
     "phone": "server.simulation.phone_commands:phone",

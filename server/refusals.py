@@ -832,6 +832,20 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "这条通知已静音或等待汇总,不能重发",
         "This notice is muted or waits for a digest; it cannot be sent again",
     ),
+    # boards
+    "board.unknown": (404, "没有这块看板:{board}。可选:{boards}", "No such board: {board}. Boards: {boards}"),
+    "board.cell": (404, "看板 {board} 没有这一格:{cell}", "The board {board} has no cell {cell}"),
+    "board.by": (422, "热力表不能按 {by} 分列;可选:{known}", "There are no columns by {by}; known: {known}"),
+    "board.moment": (
+        422,
+        "截至时刻 {as_of} 无效:请给出带时区、不晚于现在的时刻",
+        "The moment {as_of} is not one: give it with its zone, and not in the future",
+    ),
+    "board.period": (
+        422,
+        "时段 {first} 至 {last} 无效:首日不得晚于末日,最长 {limit} 天",
+        "From {first} to {last} is no period: first before last, {limit} days at most",
+    ),
     "link.code_wrong": (403, "统一社会信用代码后四位不符", "The last four characters of the credit code do not match"),
 }
 

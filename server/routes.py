@@ -6,6 +6,7 @@ from litestar.types import ControllerRouterHandler
 
 from server import phones, rxdb
 from server.audit import handlers as audit
+from server.boards import handlers as boards
 from server.callbacks import handlers as callbacks
 from server.campaigns import handlers as campaigns
 from server.campaigns.links import handlers as links
@@ -63,6 +64,7 @@ def routers() -> list[ControllerRouterHandler]:
         tasks.router,
         visits.router,
         symposia.router,
+        boards.router,
         campaigns.router,
         links.router,
         links.public,

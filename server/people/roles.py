@@ -24,7 +24,7 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "enterprise.read", "form.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
             "issue.dispatch", "issue.refuse", "issue.return", "issue.merge", "issue.transfer", "issue.extend", "issue.resolve_on_site",
-            "routing.read", "duty.write", "campaign.read", "visit.read", "file.upload", "file.read",
+            "routing.read", "duty.write", "campaign.read", "visit.read", "file.upload", "file.read", "board.read",
         }
     ),
     HANDLER: frozenset(
@@ -52,7 +52,7 @@ ROLES: dict[str, frozenset[str]] = {
             "record.review", "report.read", "report.file", "report.link", "issue.read", "issue.note", "issue.supervise", "issue.extend",
             "issue.merge", "routing.read", "routing.write", "duty.write", "campaign.read", "campaign.run", "campaign.ask", "visit.read",
             "symposium.record", "task.read", "person.read", "device.enrol", "device.revoke", "quarantine.judge", "audit.read",
-            "file.upload", "file.read", "delivery.read",
+            "file.upload", "file.read", "delivery.read", "board.read",
         }
     ),
     COORDINATOR: frozenset(
@@ -60,13 +60,13 @@ ROLES: dict[str, frozenset[str]] = {
             "enterprise.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
             "issue.coordinate", "issue.close", "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend",
             "routing.read", "duty.write", "campaign.read", "person.read", "file.read", "visit.read", "symposium.record",
-            "task.read",
+            "task.read", "board.read",
         }
     ),
     AUDITOR: frozenset(
         {
             "audit.read", "enterprise.read", "record.read", "report.read", "issue.read", "campaign.read", "person.read",
-            "file.read",
+            "file.read", "board.read",
         }
     ),
     # An admin runs the house and has no business rights: no dossiers, no issues.

@@ -164,6 +164,7 @@ async def _redo(step: Step) -> None:
         if route.lead:
             units = await units_named(issue.bureau, [route.lead, *route.co])
             await set_units(step, units[route.lead], [units[code] for code in route.co])
+            step.kept["lead"] = route.lead
 
 
 async def close(step: Step) -> None:
