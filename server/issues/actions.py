@@ -196,10 +196,8 @@ async def may_see_issue_of(actor: Actor, record: UUID) -> bool:
     """Whether this person works on an issue that came of the record: its photos show what the words cannot."""
     if not actor.may("issue.read"):
         return False
-    told = (Report.bureau == actor.bureau) & (Report.record == record)
-    if not actor.is_bureau_wide("report.read"):  # a photo names whoever asked not to be named
-        told &= (Report.name_hidden == False) | (Report.person == actor.person)  # noqa: E712
-    reports = Report.select(Report.id).where(told)
+    # a photo names whoever asked not to be named
+    reports = Report.select(Report.id).where(Report.named_to(actor), Report.record == record)
     links = IssueLink.select(IssueLink.issue).where(
         IssueLink.report.is_in(reports), IssueLink.undone_at.is_null(), IssueLink.state == CONFIRMED
     )

@@ -121,7 +121,7 @@ async def list_replies(actor: Actor, named: str) -> list[Replied]:
     rows = await Report.objects().where(Report.bureau == issue.bureau, Report.id.is_in(reports)) if reports else []
     return [
         Replied(
-            report=row.id, enterprise=row.enterprise, title=row.title, description=row.description,
+            report=row.id, enterprise=row.enterprise_for(actor), title=row.title, description=row.description,
             said_at=row.collected_at, answers=answers.get(row.id, []),
         )
         for row in sorted(rows, key=lambda row: (row.reported_at, row.id))

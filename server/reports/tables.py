@@ -56,6 +56,19 @@ class Report(Table, tablename="report"):
         """The enterprise as far as its issue may know it."""
         return None if self.name_hidden else self.enterprise
 
+    def enterprise_for(self, actor: Actor) -> Any:
+        """The enterprise as far as this person may know it."""
+        knows = self.person == actor.person or actor.is_bureau_wide("report.read")
+        return self.enterprise if knows else self.enterprise_shown
+
+    @classmethod
+    def named_to(cls, actor: Actor) -> Any:
+        """The condition that this person may know who said it: `enterprise_for` in the database."""
+        mine = cls.bureau == actor.bureau
+        if actor.is_bureau_wide("report.read"):
+            return mine
+        return mine & (cls.name_hidden.eq(False) | (cls.person == actor.person))
+
     @classmethod
     def visible_to(cls, actor: Actor) -> Any:
         """One's own, those of enterprises in one's care, and all of the bureau for those who oversee it."""

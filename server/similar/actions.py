@@ -74,7 +74,7 @@ async def suggest_at_triage(actor: Actor, named: str | UUID) -> SimilarIssues:
     text = f"{report.title}\n{report.description}"
     passed = {issue.id, *await rejected_issues(actor.bureau, report.id)}
     catalogue, found = await find_similar(actor, text, issue.category or report.category, passed)
-    return SimilarIssues(text=text, items=await _shown(actor, catalogue, found, report.enterprise))
+    return SimilarIssues(text=text, items=await _shown(actor, catalogue, found, report.enterprise_shown))
 
 
 async def first_report(issue: Issue) -> Report | None:

@@ -32,7 +32,7 @@ SHOWN = 5
 
 
 class Told(Struct, frozen=True):
-    """Of a report in the index: who may read its words, and who spoke."""
+    """Of a report in the index: who may read its words, and who spoke, unless that is hidden."""
 
     enterprise: UUID | None
     person: UUID
@@ -119,7 +119,8 @@ async def _homes(bureau: UUID, reports: Iterable[UUID]) -> list[Any]:
     reads every open issue."""
     return await fetch(
         "SELECT issue_link.report, issue_link.issue, issue.category AS issue_category, report.title, report.description,"
-        " report.category, report.confidentiality, report.enterprise, report.person FROM issue_link"
+        " report.category, report.confidentiality, report.person,"
+        " CASE WHEN report.name_hidden THEN NULL ELSE report.enterprise END AS enterprise FROM issue_link"
         " JOIN issue ON issue.id = issue_link.issue JOIN report ON report.id = issue_link.report"
         f" WHERE issue_link.bureau = $1 AND issue_link.report {among(2)} AND issue_link.undone_at IS NULL"
         " AND issue_link.state = 'confirmed' AND issue.closed_at IS NULL AND issue.state <> 'DRAFT'"

@@ -27,21 +27,25 @@ REASON = (
 
 async def link_repeats(system: Actor, reports: list[FiledReport]) -> None:
     """Follows reports, after their issues are open: merges the issue of a repeat into the open one, a step of the timeline that is
-    undone like any merge. What was solved on the spot, and a draft somebody submits, stay what they are."""
-    firms = {report.enterprise for report in reports if report.enterprise is not None and not report.solved_on_site}
+    undone like any merge. What was solved on the spot, and a draft somebody submits, stay what they are; what hides its
+    enterprise is joined to nothing, because the link would tell whose it is."""
+    firms = {report.enterprise_shown for report in reports if not report.solved_on_site} - {None}
     if not firms:
         return
     since = min(report.reported_at for report in reports) - timedelta(days=REPEAT_DAYS)
     earlier = (
         await Report.select(Report.id, Report.enterprise, Report.title, Report.description)
-        .where(Report.bureau == system.bureau, Report.enterprise.is_in(sorted(firms)), Report.reported_at >= since)
+        .where(
+            Report.bureau == system.bureau, Report.enterprise.is_in(sorted(firms, key=str)), Report.reported_at >= since
+        )
+        .where(Report.name_hidden.eq(False))
         .order_by(Report.reported_at, Report.id, ascending=False)
         .limit(REPORTS_READ_MAX)
     )
     waiting = {report.id for report in reports}
     for report in reports:
         waiting.discard(report.id)
-        if report.enterprise is None or report.solved_on_site:
+        if report.enterprise_shown is None or report.solved_on_site:
             continue
         words = f"{report.title}\n{report.description}"
         before = (one for one in earlier if one["enterprise"] == report.enterprise and one["id"] not in waiting)

@@ -86,7 +86,7 @@ async def _outcomes(actor: Actor, symposium: Symposium, present: set[UUID], excu
     reports: Counter[UUID] = Counter()
     if symposium.record is not None:
         said = await Report.select(Report.enterprise).where(
-            Report.bureau == actor.bureau, Report.record == symposium.record, Report.enterprise.is_not_null()
+            Report.named_to(actor), Report.record == symposium.record, Report.enterprise.is_not_null()
         )
         reports = Counter(row["enterprise"] for row in said)
     concerned = list(present | excused | invited | set(reports))

@@ -61,7 +61,7 @@ class LinkOut(Struct, frozen=True, kw_only=True):
     late_days: int
     """Days between the talk and the arrival of its record here: the clocks run from the arrival."""
     name_hidden: bool
-    """The enterprise asked not to be named; only who oversees the queue is told `enterprise`."""
+    """The enterprise asked not to be named; only its author and who oversees the queue are told `enterprise`."""
     is_confirmed: bool
     method: str
     score: float | None
@@ -233,8 +233,8 @@ async def _links(actor: Actor, issue: Issue) -> list[LinkOut]:
     shown = []
     for link in links:
         report = reports.get(link.report)
-        if report is not None and report.name_hidden and actor.is_bureau_wide("report.read"):
-            link.enterprise = report.enterprise  # read only: whoever oversees the queue knows who it was
+        if report is not None and report.name_hidden:
+            link.enterprise = report.enterprise_for(actor)  # read only, never saved
         shown.append(_link(link, report))
     return shown
 

@@ -52,7 +52,7 @@ async def conditions(actor: Actor, wanted: Wanted) -> list[Any]:
     found += await _of_dates(asking, wanted)
     if wanted.light:
         found.append(_any([_lit(light, asking.moment) for light in wanted.light]))
-    found += [_said(actor.bureau, word) for word in wanted.text.split()[:WORDS_MAX]]
+    found += [_said(actor, word) for word in wanted.text.split()[:WORDS_MAX]]
     return found
 
 
@@ -286,16 +286,19 @@ def _lit(light: str, moment: datetime) -> Any:
     return is_open & Issue.paused.eq(False) & shown
 
 
-def _said(bureau: UUID, word: str) -> Any:
+def _said(actor: Actor, word: str) -> Any:
     text = f"%{_literal(word)}%"
+    named = "" if actor.is_bureau_wide("report.read") else "NOT report.name_hidden AND "
     return WhereRaw(
         "(issue.title LIKE {} OR issue.number LIKE {}"
         " OR issue.enterprise IN (SELECT enterprise.id FROM enterprise WHERE enterprise.bureau = {} AND enterprise.name LIKE {})"
         " OR EXISTS (SELECT 1 FROM issue_link JOIN report ON report.id = issue_link.report WHERE issue_link.issue = issue.id"
-        " AND issue_link.undone_at IS NULL AND (report.description LIKE {} OR report.enterprise_name LIKE {})))",
+        " AND issue_link.undone_at IS NULL AND (report.description LIKE {} OR ("
+        + named
+        + "report.enterprise_name LIKE {}))))",
         text,
         text,
-        bureau,
+        actor.bureau,
         text,
         text,
         text,
