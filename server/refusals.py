@@ -673,6 +673,12 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "单独答复的对象必须是事项 {number} 的诉求,每条诉求一份;不符的:{reports}",
         "Words of its own go to a report that issue {number} answers, once each; these do not fit: {reports}",
     ),
+    "rate.by": (422, "不能按“{by}”分组,可选:{parts}", "Rates cannot be split by “{by}”; choose one of: {parts}"),
+    "rate.period": (
+        422,
+        "统计期的首日不能晚于末日,最长 {limit} 天",
+        "A period ends on or after its first day and has at most {limit} days",
+    ),
     "reporter.expired": (
         410,
         "链接已过期,请向服务专员索取新的链接",

@@ -23,6 +23,7 @@ from server.notices.outbox import handlers as outbox
 from server.people import handlers as people
 from server.quarantine import handlers as quarantine
 from server.questionnaires import handlers as questionnaires
+from server.rates import handlers as rates
 from server.records import handlers as records
 from server.reporters import handlers as reporters
 from server.reports import handlers as reports
@@ -61,6 +62,7 @@ def routers() -> list[ControllerRouterHandler]:
         reporters.router,
         reporters.public,
         reporters.get_short,
+        rates.router,
         tasks.router,
         visits.router,
         symposia.router,

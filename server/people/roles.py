@@ -36,7 +36,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     REVIEWER: frozenset(
         {
-            "device.use", "enterprise.read", "report.read", "issue.read", "issue.note", "issue.review", "routing.read",
+            "device.use", "rate.read", "enterprise.read", "report.read", "issue.read", "issue.note", "issue.review", "routing.read",
             "file.upload", "file.read",
         }
     ),
@@ -48,7 +48,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     SUPERVISOR: frozenset(
         {
-            "enterprise.read", "enterprise.write", "enterprise.import", "enterprise.assign", "form.read", "record.read",
+            "rate.read", "enterprise.read", "enterprise.write", "enterprise.import", "enterprise.assign", "form.read", "record.read",
             "record.review", "report.read", "report.file", "report.link", "issue.read", "issue.note", "issue.supervise", "issue.extend",
             "issue.merge", "routing.read", "routing.write", "duty.write", "campaign.read", "campaign.run", "campaign.ask", "visit.read",
             "symposium.record", "task.read", "person.read", "device.enrol", "device.revoke", "quarantine.judge", "audit.read",
@@ -57,7 +57,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     COORDINATOR: frozenset(
         {
-            "enterprise.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
+            "rate.read", "enterprise.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
             "issue.coordinate", "issue.close", "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend",
             "routing.read", "duty.write", "campaign.read", "person.read", "file.read", "visit.read", "symposium.record",
             "task.read", "board.read",
@@ -65,7 +65,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     AUDITOR: frozenset(
         {
-            "audit.read", "enterprise.read", "record.read", "report.read", "issue.read", "campaign.read", "person.read",
+"audit.read", "rate.read", "enterprise.read", "record.read", "report.read", "issue.read", "campaign.read", "person.read",
             "file.read", "board.read",
         }
     ),

@@ -6,10 +6,14 @@ from itertools import product as combinations
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.moment import at
 from server.rates.formulas import MEASURES, N_MIN, Case, answered, called_back, limited, table_of
+from tests.server.test_callbacks import BADLY, WELL
+from tests.server.test_issues import FRIDAY, do, filed, report
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "rates.md"
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -135,3 +139,89 @@ def test_no_small_number_can_be_worked_out_from_what_is_shown(tallies):
     for place, group in enumerate(hidden):
         if parts[group].n < N_MIN:
             assert len({guess[place] for guess in possible}) > 1, f"{group} can be worked out"
+
+
+MONTH = {"from": "2026-09-01", "to": "2026-09-30"}
+
+
+async def rates(member, by: str = "unit", status: int = 200, **more):
+    answer = await member.client.get("/v1/rates", params=MONTH | {"by": by} | more)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def of(lines, measure: str):
+    return next(line for line in lines if line["measure"] == measure)
+
+
+@pytest.mark.anyio
+async def test_the_rates_of_a_month_follow_from_what_happened(donghu):
+    numbers = await filed(donghu, *(report(donghu, n) for n in range(1, 9)))
+    with at(FRIDAY):
+        for number in numbers[:7]:
+            await do(donghu.lin, number, "dispatch", lead="finance")
+        for number in numbers[:6]:
+            await do(donghu.he, number, "signature")
+            await do(donghu.he, number, "contacts", channel="phone")
+            await answered_well(donghu, number)
+    with at(FRIDAY + timedelta(days=3)):
+        for number in numbers[:4]:
+            await do(donghu.qian, number, "callbacks", **WELL)
+        await do(donghu.qian, numbers[4], "callbacks", **(BADLY | {"solved": "partly"}))
+        await do(donghu.sun, numbers[3], "exclusion", reason="重复投诉")
+    with at(FRIDAY + timedelta(days=30)):
+        told = await rates(donghu.sun)
+    response, on_time = of(told["whole"], "response"), of(told["whole"], "on_time")
+    assert (response["n"], response["good"]) == (6, 5), "seven were dispatched, one excluded, one never contacted"
+    assert (on_time["n"], on_time["good"]) == (7, 5), "of eight one is excluded and two were never answered"
+    assert [(one["reason"], one["words"], one["n"]) for one in on_time["left_out"]] == [("excluded", "重复投诉", 1)]
+    solved = of(told["whole"], "solved")
+    assert (solved["n"], solved["value"], solved["good"]) == (4, None, None), "four valid call-backs are too few"
+    called = of(told["whole"], "called_back")
+    assert (called["n"], called["good"]) == (5, 4), "six were due, one excluded, one not made"
+    assert {part["key"]: part["name"] for part in told["parts"]} == {"": "", "finance": "区金融服务中心"}
+    assert of(told["parts"][1]["rates"], "response")["value"] == 5 / 6
+    for by in ("unit", "category", "region"):
+        with at(FRIDAY + timedelta(days=30)):
+            told = await rates(donghu.sun, by)
+        for line in told["whole"]:
+            assert line["n"] == sum(of(part["rates"], line["measure"])["n"] for part in told["parts"])
+
+
+@pytest.mark.anyio
+async def test_an_extension_is_on_time_with_it_and_late_without(donghu):
+    numbers = await filed(donghu, *(report(donghu, n) for n in range(1, 6)))
+    with at(FRIDAY):
+        for number in numbers:
+            await do(donghu.lin, number, "dispatch", lead="finance")
+            await do(donghu.he, number, "signature")
+    with at(FRIDAY + timedelta(days=3)):
+        for number in numbers:
+            await do(donghu.he, number, "extension-request", until="2026-10-12", reason="需银行总行批")
+            await do(donghu.sun, number, "extension-decision", outcome="granted", reason="同意")
+    with at(FRIDAY + timedelta(days=20)):
+        for number in numbers:
+            await answered_well(donghu, number)
+    with at(FRIDAY + timedelta(days=60)):
+        september, october = (
+            await rates(donghu.sun),
+            await rates(donghu.sun, **{"from": "2026-10-01", "to": "2026-10-31"}),
+        )
+    assert (of(september["whole"], "on_time")["n"], of(september["whole"], "on_time_unextended")["value"]) == (0, 0.0)
+    assert (of(october["whole"], "on_time")["value"], of(october["whole"], "on_time_unextended")["n"]) == (1.0, 0)
+
+
+@pytest.mark.anyio
+async def test_rates_are_for_those_who_oversee_and_within_their_reach(donghu):
+    for member in (donghu.he, donghu.zhou, donghu.qian, donghu.chen):
+        assert (await rates(member, status=403))["code"] == "permission.missing"
+    assert (await rates(donghu.wu))["parts"] == []
+    assert (await rates(donghu.sun, "person", 422))["code"] == "rate.by"
+    assert (await rates(donghu.sun, status=422, **{"from": "2026-10-01"}))["code"] == "rate.period"
+    assert (await rates(donghu.sun, status=422, **{"from": "1000-01-01"}))["code"] == "rate.period"
+    assert (await rates(donghu.sun, status=400, **{"from": "x"}))["code"] == "request.malformed"
+
+
+async def answered_well(donghu, number: str) -> None:
+    await do(donghu.he, number, "reply", letter="A", words="已授信")
+    await do(donghu.wu, number, "review", outcome="signed_off")

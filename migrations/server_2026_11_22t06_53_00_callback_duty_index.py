@@ -2,7 +2,7 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-ID = "2026-11-22T06:45:00:000000"
+ID = "2026-11-22T06:53:00:000000"
 VERSION = "1.38.0"
 DESCRIPTION = "callback duty: indexes"
 
