@@ -15,12 +15,13 @@ from server.issues.states import STATES, Verb, find_move
 from server.issues.steps.dues import set_dues, timeline
 from server.issues.steps.effects import EFFECTS
 from server.issues.steps.joining import find_issue
-from server.issues.steps.letters import Letter, store_letters
+from server.issues.steps.letters import Letter, letters_of, store_letters
 from server.issues.steps.opening import KIND
 from server.issues.steps.parts import date_parts
 from server.issues.steps.step import Occurred, Step, impossible, parts_of, tell_moved, units_at_work, who_may
 from server.issues.tables import CONFIRMED, Issue, IssueEvent, IssueLink
 from server.moment import now
+from server.people.actions import hold_bureau
 from server.people.actor import Actor
 from server.people.tables import Person
 from server.refusals import refusal
@@ -180,6 +181,13 @@ async def _finish(step: Step, occurred: Occurred | None) -> None:
     await tell_moved(step, event)
 
 
+async def letters_at(actor: Actor, moment: datetime | None) -> list[Letter]:
+    """Raises `issue.filter` for a moment without a zone, or one no database knows."""
+    if moment is not None and (moment.tzinfo is None or not 1900 < moment.year < 9000):
+        raise refusal("issue.filter", field="at", value=moment.isoformat())
+    return await letters_of(actor.bureau, moment)
+
+
 async def replace_letters(actor: Actor, letters: list[Letter]) -> list[Letter]:
     """The bureau's own result letters from now on. What was given keeps the meaning it was given with. Raises `issue.letters`."""
     actor.must("routing.write")
@@ -187,6 +195,7 @@ async def replace_letters(actor: Actor, letters: list[Letter]) -> list[Letter]:
     if not 0 < len(letters) <= LETTERS_MAX or len(set(given)) < len(given) or not all(given):
         raise refusal("issue.letters", limit=LETTERS_MAX)
     async with transaction():
+        await hold_bureau(actor.bureau)
         await store_letters(actor.bureau, letters)
         await record_event(actor, "letters.replace", "bureau", actor.bureau, {"letters": given})
     return letters

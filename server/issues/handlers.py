@@ -9,7 +9,7 @@ from litestar import Request, Response, Router, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from server.door import once
-from server.issues.actions import move_issue, replace_letters
+from server.issues.actions import letters_at, move_issue, replace_letters
 from server.issues.drafts.handlers import HANDLERS as DRAFTS
 from server.issues.joining.bulk import Merged, MergeMany, merge_issues
 from server.issues.joining.cases import AnswerAll, Common, NewCommon, answer_all, open_common
@@ -20,7 +20,7 @@ from server.issues.queue.listing import Queue, list_queue
 from server.issues.queue.wanted import KINDS, check_names, wanted_from
 from server.issues.redating.handlers import HANDLERS as CALENDAR
 from server.issues.states import VERBS, Verb
-from server.issues.steps.letters import Letter, letters_of
+from server.issues.steps.letters import Letter
 from server.paging import LIMIT_DEFAULT
 from server.refusals import refusal
 
@@ -82,8 +82,9 @@ async def post_answers(
 
 
 @get("/letters")
-async def get_letters(request: Request[Any, Any, Any]) -> list[Letter]:
-    return await letters_of(request.user.bureau)
+async def get_letters(request: Request[Any, Any, Any], at: FromQuery[datetime | None] = None) -> list[Letter]:
+    """Those in force now, or `at` a moment with its time zone."""
+    return await letters_at(request.user, at)
 
 
 @put("/letters")

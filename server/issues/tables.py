@@ -260,7 +260,7 @@ class IssueCounter(Table, tablename="issue_counter"):
 
 
 class ResultLetter(Table, tablename="result_letter"):
-    """A result letter of this bureau's own, in place of the shipped A to D."""
+    """A result letter of this bureau's own, in place of the shipped A to D, from `since` until others took its place."""
 
     id = UUID(primary_key=True, default=None)
     bureau = UUID()
@@ -268,3 +268,5 @@ class ResultLetter(Table, tablename="result_letter"):
     zh = Text()
     en = Text(default="")
     place = Integer(default=0)
+    since = Timestamptz(null=True, default=None)
+    until = Timestamptz(null=True, default=None)

@@ -4,6 +4,7 @@ rewrites no history."""
 from __future__ import annotations
 
 import csv
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from server.issues.tables import ResultLetter
+from server.moment import now
 from server.refusals import refusal
 from sync.identity import new_id
 
@@ -30,17 +32,27 @@ def shipped_letters() -> tuple[Letter, ...]:
         return tuple(Letter(letter=row["letter"], zh=row["zh"], en=row["en"]) for row in csv.DictReader(file))
 
 
-async def letters_of(bureau: UUID) -> list[Letter]:
-    """The bureau's own, or the shipped ones as long as it has none."""
-    rows = await ResultLetter.objects().where(ResultLetter.bureau == bureau).order_by(ResultLetter.place)
-    return [Letter(letter=row.letter, zh=row.zh, en=row.en) for row in rows] or list(shipped_letters())
+async def letters_of(bureau: UUID, moment: datetime | None = None) -> list[Letter]:
+    """Those in force at `moment` (now): the bureau's own, or the shipped ones as long as it had none."""
+    rows = ResultLetter.objects().where(ResultLetter.bureau == bureau).order_by(ResultLetter.place)
+    if moment is None:
+        found = await rows.where(ResultLetter.until.is_null())
+    else:
+        found = await rows.where(
+            ResultLetter.since.is_null() | (ResultLetter.since <= moment),
+            ResultLetter.until.is_null() | (ResultLetter.until > moment),
+        )
+    return [Letter(letter=row.letter, zh=row.zh, en=row.en) for row in found] or list(shipped_letters())
 
 
 async def store_letters(bureau: UUID, letters: list[Letter]) -> None:
-    """In place of all there were."""
-    await ResultLetter.delete().where(ResultLetter.bureau == bureau)
+    """In place of all there were, which stay on record with their dates."""
+    moment = now()
+    await ResultLetter.update({ResultLetter.until: moment}).where(
+        ResultLetter.bureau == bureau, ResultLetter.until.is_null()
+    )
     rows = [
-        ResultLetter(id=new_id(), bureau=bureau, letter=one.letter, zh=one.zh, en=one.en, place=place)
+        ResultLetter(id=new_id(), bureau=bureau, letter=one.letter, zh=one.zh, en=one.en, place=place, since=moment)
         for place, one in enumerate(letters)
     ]
     await ResultLetter.insert(*rows)
