@@ -83,3 +83,16 @@ def test_every_rule_and_scenario_of_the_protocol_has_a_test_and_reliability_name
     }
     wrong = [n for n in range(1, count + 1) if not named.get(n) or not named[n] <= tests.get((word, n), set())]
     assert wrong == []
+
+
+def test_every_wish_has_a_line_and_the_tests_it_names_exist():
+    """A wish without a test says in its line why not; a test without a line is not to be found."""
+    page = text_of("docs/queue.md")
+    rows = {int(number): line for number, line in re.findall(r"\n\| (\d+) \|(.*)", page)}
+    named = {number: re.findall(r"`(test_wish_\w+)`", line) for number, line in rows.items()}
+    tests = re.findall(r"def (test_wish_(\d+)_\w+)", text_of("tests/server/test_wishes.py"))
+    assert sorted(rows) == list(range(1, 21))
+    assert sorted((name, int(number)) for name, number in tests) == sorted(
+        (name, number) for number, names in named.items() for name in names
+    )
+    assert [number for number, names in named.items() if not names and "not yet" not in rows[number]] == []
