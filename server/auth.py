@@ -7,6 +7,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 
+from server.accounts.actions import KEY_PREFIX, actor_of_key
 from server.people.actions import load_actor
 from server.refusals import refusal
 from server.sessions.actions import TOKEN_PREFIX, actor_of_session
@@ -31,6 +32,8 @@ class Authentication(AbstractAuthenticationMiddleware):
             if must_change and not connection.url.path.startswith(PASSWORD_CHANGE_PATHS):
                 raise refusal("password.change_required")
             return AuthenticationResult(user=actor, auth=None)
+        if token.startswith(KEY_PREFIX):
+            return AuthenticationResult(user=await actor_of_key(token), auth=None)
         device = await authenticate(token, salvage=_hands_in(connection))
         actor = await load_actor(device.bureau, device.person, device.device, even_disabled=device.is_stopped)
         return AuthenticationResult(user=actor, auth=device)

@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "server.demo.commands:demo",
     "unit": "server.people.commands:unit",
     "person": "server.people.commands:person",
+    "account": "server.accounts.commands:account",
     "device": "server.devices.commands:device",
     "enterprise": "server.enterprises.commands:enterprise",
     "form": "server.questionnaires.commands:form",

@@ -30,6 +30,9 @@ TABLE_MODULES = [
     "server.issues.redating.tables",
     "server.callbacks.tables",
     "server.reporters.tables",
+    "server.accounts.tables",
+    "server.open311.tables",
+    "server.orders.tables",
 ]
 
 APP_CONFIG = AppConfig(

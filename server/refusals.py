@@ -52,6 +52,29 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "同一个 Idempotency-Key 已用于另一个请求,请换一个",
         "This Idempotency-Key was used for a different request; use a new one",
     ),
+    # other systems
+    "account.key_wrong": (401, "密钥缺失、无效或已停用", "The key is missing, wrong or revoked"),
+    "account.unknown": (404, "没有这个有效的密钥", "There is no such key in force"),
+    "account.too_often": (
+        429,
+        "请求过于频繁(每分钟最多 {limit} 次),请 {retry_after} 秒后再试",
+        "Too many requests by this key, at most {limit} a minute; try again in {retry_after} seconds",
+    ),
+    "open311.form": (400, "请求内容有误:{reason_zh}", "The request is not what this address takes: {reason}"),
+    "open311.service": (404, "没有 service_code {service}", "There is no service_code {service}"),
+    "open311.request": (404, "没有 service_request_id {id}", "There is no service_request_id {id}"),
+    "open311.number_taken": (
+        409,
+        "编号 {number} 已登记为 {id},内容不同",
+        "The number {number} was filed as {id}, with other words",
+    ),
+    "open311.span": (400, "起止时间最多相隔 {days} 天", "start_date and end_date lie at most {days} days apart"),
+    "open311.jurisdiction": (404, "没有 jurisdiction_id {named}", "There is no jurisdiction_id {named}"),
+    "open311.jurisdiction_missing": (
+        400,
+        "这里有多个单位,请提供 jurisdiction_id",
+        "Several bureaus live here: jurisdiction_id was not provided",
+    ),
     # people
     "session.required": (401, "请先登录", "Sign in first"),
     "session.wrong": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from litestar.types import ControllerRouterHandler
 
 from server import phones, rxdb
+from server.accounts import handlers as accounts
 from server.audit import handlers as audit
 from server.boards import handlers as boards
 from server.callbacks import handlers as callbacks
@@ -20,6 +21,7 @@ from server.issues import handlers as issues
 from server.notices.channels import handlers as channels
 from server.notices.inbox import handlers as inbox
 from server.notices.outbox import handlers as outbox
+from server.open311 import handlers as open311
 from server.people import handlers as people
 from server.quarantine import handlers as quarantine
 from server.questionnaires import handlers as questionnaires
@@ -40,6 +42,7 @@ def routers() -> list[ControllerRouterHandler]:
         audit.router,
         people.router,
         sessions.router,
+        accounts.router,
         devices.router,
         phones.router,
         rxdb.router,
@@ -70,4 +73,5 @@ def routers() -> list[ControllerRouterHandler]:
         campaigns.router,
         links.router,
         links.public,
+        open311.router,
     ]

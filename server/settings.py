@@ -94,6 +94,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long an enrolment code for a phone can be used."""
     salvage_days: int = 7
     """For how many days a revoked phone may still hand in what it recorded, into quarantine, unless it is said otherwise."""
+    key_requests_per_minute: int = 300
+    """Requests another system may send by one key in a minute, in each process."""
     wrong_codes_per_minute: int = 30
     """Wrong enrolment codes one address may send in a minute, in each process."""
     wrong_passwords_per_minute: int = 60

@@ -8,8 +8,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LIBRARIES = ("forms", "sync")
 ORDER = [
-    "audit", "people", "sessions", "devices", "feedback", "quarantine", "notices", "worktime", "files", "enterprises",
-    "questionnaires", "records", "reports", "routing", "clocks", "issues", "similar", "callbacks", "reporters", "rates",
+    "audit", "people", "sessions", "accounts", "devices", "feedback", "quarantine", "notices", "worktime", "files", "enterprises",
+    "questionnaires", "records", "reports", "routing", "clocks", "issues", "similar", "callbacks", "open311", "orders",
+    "reporters", "rates",
     "reminders", "tasks", "visits", "symposia", "campaigns", "boards", "exports", "openrosa", "keeping", "simulation", "demo",
 ]  # fmt: skip
 """A concept may import those before it, never those after it."""

@@ -11,6 +11,8 @@ COORDINATOR = "coordinator"
 CALLBACK_OFFICER = "callback_officer"
 AUDITOR = "auditor"
 ADMIN = "admin"
+INTAKE = "intake"
+"""Another system that hands in reports and reads what became of them."""
 
 ROLES: dict[str, frozenset[str]] = {
     COMMISSIONER: frozenset(
@@ -69,6 +71,7 @@ ROLES: dict[str, frozenset[str]] = {
             "file.read", "board.read",
         }
     ),
+    INTAKE: frozenset({"report.file", "report.read", "issue.read", "issue.import"}),
     # An admin runs the house and has no business rights: no dossiers, no issues.
     ADMIN: frozenset(
         {

@@ -32,6 +32,7 @@ SOURCES: dict[str, tuple[str, str]] = {
     "proposal": ("人大建议、政协提案", "motions of congress and conference members"),
     "officer": ("服务专员电话、微信", "service officer by telephone or WeChat"),
     "street": ("街道日常联系", "sub-district's daily contact"),
+    "open311": ("其他系统(Open311)", "another system (Open311)"),
     "document": ("公文交换", "exchange of official documents"),
 }
 """Where a report may come from; one queue for all of them."""
