@@ -63,7 +63,7 @@ def _notice(found: Any, horizon: date, complaints: list[str]) -> Notice | None:
             f"year: {year!r} is not between 2004 and {horizon.year + 1}, the year after the last announced one"
         )
         return None
-    if not isinstance(papers, list) or not all(isinstance(paper, str) and len(paper) <= PAPER_MAX for paper in papers):
+    if not isinstance(papers, list) or not all(_is_line(paper, PAPER_MAX) for paper in papers):
         complaints.append(f"papers: not a list of addresses of at most {PAPER_MAX} characters")
         papers = []
     if not isinstance(days, list) or not 0 < len(days) <= NOTICE_DAYS_MAX:
@@ -85,7 +85,7 @@ def _day(line: Any, place: int, year: int, source: str, complaints: list[str]) -
     before = len(complaints)
     complaints += [f"{at}: unknown field {name!r}" for name in sorted(line.keys() - DAY_KNOWN)]
     name, text, is_off = line.get("name"), line.get("date"), line.get("isOffDay")
-    if not isinstance(name, str) or not name.strip() or len(name) > NAME_MAX:
+    if not _is_line(name, NAME_MAX) or not str(name).strip():
         complaints.append(f"{at}.name: {name!r} is not a name of 1 to {NAME_MAX} characters")
     if not isinstance(is_off, bool):
         complaints.append(f"{at}.isOffDay: {is_off!r} is neither true nor false")
@@ -97,6 +97,11 @@ def _day(line: Any, place: int, year: int, source: str, complaints: list[str]) -
     if len(complaints) > before or day is None:
         return None
     return Day(day=day, is_working=not is_off, name=str(name).strip(), source=source, status=OFFICIAL)
+
+
+def _is_line(text: Any, most: int) -> bool:
+    """Null characters and the like are none: no database keeps them."""
+    return isinstance(text, str) and len(text) <= most and text.isprintable()
 
 
 def _date(text: Any) -> date | None:

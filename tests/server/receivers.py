@@ -149,7 +149,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.letters: list[Any] = []
-        self.refused: dict[str, str] = {}
+        self.refused: dict[str, str | bytes] = {}
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         if address in self.refused:

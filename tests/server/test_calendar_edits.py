@@ -92,7 +92,10 @@ async def test_a_faulty_notice_tells_every_fault_and_changes_nothing(donghu, cha
     assert (await kept_calendar(donghu.bureau)).version == 0
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"[" * 5000, b"{", b"null", b"[]"])
+NULL = json.dumps(YEAR | {"days": [YEAR["days"][0] | {"name": "元\0旦"}, *YEAR["days"][1:]]}).encode()
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"[" * 5000, b"{", b"null", b"[]", NULL])
 async def test_what_is_no_json_is_told(donghu, body):
     refused = await donghu.sun.client.post("/v1/calendar/notices", content=body)
     assert (refused.status_code, refused.json()["code"]) == (422, "calendar.notice")

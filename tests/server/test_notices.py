@@ -20,7 +20,7 @@ from server.notices.outbox.working import forget_notices, sending_at_once, work_
 from server.notices.senders import reaching
 from server.notices.senders.message import Verdict, Words
 from server.notices.telling import Telling, tell
-from sync.transaction import fetch, transaction
+from sync.transaction import execute, fetch, transaction
 from tests.server.fieldwork import phone
 from tests.server.receivers import is_signed, mail_server, receiving, said
 from tests.server.test_issue_console import console
@@ -388,6 +388,40 @@ async def test_mail_that_is_refused_for_good_is_given_up_and_busy_servers_are_as
         (letter,) = mailbox.letters
         assert letter["Message-ID"] == f"<{waiting['notice']}@donghu.example>"
         assert "缺流动资金" in letter.get_content()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [("550 用户不存在".encode("gbk"), "\ufffd"), (b"550 no\0such user", "nosuch user"), (b"550 " + b"x" * 900, "xxx")],
+)
+async def test_whatever_a_mail_server_answers_in_others_get_their_letters(donghu, answer, kept):
+    with mail_server() as (mailbox, port):
+        await mail_channel(donghu, port)
+        await wish(donghu.he, mail="he@donghu.example")
+        await wish(donghu.wu, mail="wu@donghu.example")
+        mailbox.refused = {"he@donghu.example": answer}
+        await tell(donghu.bureau, [news(donghu, to=("he", "wu"))])
+        worked = await work_outbox()
+    assert (worked.sent, worked.dead) == (1, 1)
+    (dead,) = await log_of(donghu, state="dead")
+    assert kept in dead["answer"]
+
+
+@pytest.mark.parametrize("address", ["a@donghu..cn", "a@.cn", "a@donghu.cn.", "a..b@donghu.cn", "周@donghu.cn"])
+async def test_what_is_no_mail_address_is_refused_and_stops_nobody_s_mail(donghu, address):
+    refused = await donghu.he.client.put("/v1/notice-wishes", json={"mail": address})
+    assert (refused.status_code, refused.json()["code"]) == (400, "request.malformed")
+    with mail_server() as (_, port):
+        channel = await mail_channel(donghu, port)
+        tried = await donghu.chen.client.post(f"/v1/channels/{channel['id']}/tries", json={"to": address})
+        assert (tried.status_code, tried.json()["code"]) == (422, "channel.no_recipient")
+        await wish(donghu.he, mail="he@donghu.example")
+        await wish(donghu.wu, mail="wu@donghu.example")
+        await execute(
+            "UPDATE notice_wish SET mail = $1 WHERE id = $2", [address, donghu.he.id]
+        )  # from before it was refused
+        await tell(donghu.bureau, [news(donghu, to=("he", "wu"))])
+        assert (await work_outbox()).sent == 1
 
 
 async def test_a_wrong_mail_password_is_tried_again_until_it_is_mended(donghu):

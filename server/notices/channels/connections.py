@@ -14,7 +14,8 @@ from server.refusals import refusal
 Line = Annotated[str, Meta(max_length=500, pattern=r"^[^\r\n\0]*\Z")]
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}\Z")]
 Address = Annotated[str, Meta(max_length=2000, pattern=r"^https?://[^\s\0]+\Z")]
-MailAddress = Annotated[str, Meta(max_length=254, pattern=r"^[^\s@,;:<>()\"\\\[\]\0]{1,64}@[A-Za-z0-9.-]{1,190}\Z")]
+_WORDS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+MailAddress = Annotated[str, Meta(max_length=254, pattern=rf"^{_WORDS}(\.{_WORDS})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\Z")]
 PORT_MAX = 65535
 TEMPLATE_MAX = 20_000
 HEADERS_MAX = 20

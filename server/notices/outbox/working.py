@@ -19,7 +19,7 @@ from server.notices.outbox.claiming import claim, settle
 from server.notices.outbox.digests import TOPIC, gather_digests
 from server.notices.senders.composing import FULL, compose
 from server.notices.senders.mail import send_mail
-from server.notices.senders.message import REFUSED, Message, Verdict, Words
+from server.notices.senders.message import REFUSED, RETRY, Message, Verdict, Words
 from server.notices.senders.reaching import post
 from server.notices.tables import Channel, Delivery, Notice, Wish
 from server.notices.telling import KIND, nudge_with
@@ -81,7 +81,11 @@ async def sending_at_once() -> AsyncIterator[None]:
 
 
 async def _try(delivery: Delivery) -> str:
-    verdict = await _send(delivery)
+    try:
+        verdict = await _send(delivery)
+    except Exception as error:  # one that cannot be sent must not keep those of all bureaus waiting
+        log.exception("notice.failed", delivery=str(delivery.id))
+        verdict = Verdict(RETRY, 0, f"not sent: {type(error).__name__}")
     state = await settle(delivery, verdict)
     log.info("notice.try", kind=delivery.kind, delivery=str(delivery.id), tries=delivery.tries, state=state,
              status=verdict.status)  # fmt: skip

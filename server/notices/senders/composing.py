@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from server.notices.channels.connections import Connection, Dingtalk, Feishu, Mail, Sms, Webhook, Wecom
 from server.notices.channels.templates import fill
-from server.notices.senders.message import ANSWER_MAX, REFUSED, RETRY, SENT, Message, Verdict
+from server.notices.senders.message import REFUSED, RETRY, SENT, Message, Verdict
 
 BRIEF, FULL = "brief", "full"
 ROBOT_BYTES_MAX = 2000
@@ -186,7 +186,7 @@ def clip(text: str, bytes_max: int) -> str:
 
 def judge(connection: Connection, status: int, body: bytes, wait_seconds: int = 0) -> Verdict:
     """What an answer means. `wait_seconds` is what its Retry-After asked for."""
-    text = body.decode(errors="replace").replace("\0", "")[:ANSWER_MAX]
+    text = body.decode(errors="replace")
     is_ok = 200 <= status < 300
     match connection:
         case Webhook():

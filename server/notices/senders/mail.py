@@ -12,7 +12,7 @@ import aiosmtplib
 
 from server.notices.channels.connections import Mail
 from server.notices.senders.composing import FULL
-from server.notices.senders.message import ANSWER_MAX, REFUSED, RETRY, SENT, Message, Verdict
+from server.notices.senders.message import REFUSED, RETRY, SENT, Message, Verdict
 from server.notices.senders.reaching import Forbidden, address_of
 from server.settings import settings
 
@@ -40,7 +40,7 @@ async def send_mail(connection: Mail, message: Message, detail: str) -> Verdict:
     try:
         letter = letter_of(connection, message, detail)
     except ValueError as error:
-        return Verdict(REFUSED, 0, f"not an address: {error}"[:ANSWER_MAX])
+        return Verdict(REFUSED, 0, f"not an address: {error}")
     try:
         async with asyncio.timeout(settings.notice_seconds_max * 3):
             return await _hand_over(connection, letter)
@@ -48,9 +48,9 @@ async def send_mail(connection: Mail, message: Message, detail: str) -> Verdict:
         return Verdict(REFUSED, 0, str(error))
     except aiosmtplib.SMTPRecipientsRefused as error:
         first = error.recipients[0]
-        return Verdict(_outcome(first.code), first.code, str(first.message)[:ANSWER_MAX])
+        return Verdict(_outcome(first.code), first.code, str(first.message))
     except aiosmtplib.SMTPResponseException as error:
-        return Verdict(_outcome(error.code), error.code, str(error.message)[:ANSWER_MAX])
+        return Verdict(_outcome(error.code), error.code, str(error.message))
     except TimeoutError:
         return Verdict(RETRY, 0, "no answer in time")
     except (OSError, aiosmtplib.SMTPException, UnicodeError) as error:
@@ -77,7 +77,7 @@ async def _hand_over(connection: Mail, letter: EmailMessage) -> Verdict:
         if connection.user:
             await client.login(connection.user, connection.password)
         _, answer = await client.send_message(letter)
-    return Verdict(SENT, 250, answer[:ANSWER_MAX])
+    return Verdict(SENT, 250, answer)
 
 
 async def _connected(address: str, port: int) -> socket.socket:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 SENT, RETRY, REFUSED = "sent", "retry", "refused"
 ANSWER_MAX = 500
@@ -49,3 +50,12 @@ class Verdict(Struct, frozen=True):
     status: int = 0
     answer: str = ""
     wait_seconds: int = 0
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "answer", _storable(self.answer)[:ANSWER_MAX])
+
+
+def _storable(answer: str) -> str:
+    """Whatever the other side wrote, as a database keeps it: bytes that are no UTF-8 (mail servers like to answer in GBK) are
+    marked, null characters are left out."""
+    return answer.encode(errors="surrogateescape").decode(errors="replace").replace("\0", "")

@@ -20,6 +20,7 @@ from server.settings import settings
 
 ANSWER_BYTES_MAX = 16 * 1024
 WAIT_SECONDS_MAX = 24 * 3600
+TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Forbidden(Exception):
@@ -42,10 +43,16 @@ def is_allowed(address: str) -> bool:
     """Public, or in a network the operator has named. An IPv4 address in IPv6 clothes counts as what it is."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
+        ip = ip.ipv4_mapped or ip.sixtofour or _translated(ip) or ip
     if any(ip in network for network in settings.allowed_networks):
         return True
-    return ip.is_global and not ip.is_multicast
+    is_public = ip.is_global and not ip.is_multicast and not ip.is_reserved
+    return is_public and not (ip.version == 6 and ip.is_site_local)
+
+
+def _translated(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """What a gateway of the house (NAT64) makes of it. All but the well-known range are not public anyway."""
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in TRANSLATED else None
 
 
 async def post(connection: Connection, request: Request) -> Verdict:
