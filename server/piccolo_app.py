@@ -29,6 +29,7 @@ TABLE_MODULES = [
     "server.issues.timers.tables",
     "server.issues.redating.tables",
     "server.callbacks.tables",
+    "server.exports.letters.tables",
     "server.reporters.tables",
     "server.accounts.tables",
     "server.open311.tables",

@@ -861,6 +861,30 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "这条通知已静音或等待汇总,不能重发",
         "This notice is muted or waits for a digest; it cannot be sent again",
     ),
+    "issue.nobody_to_urge": (
+        409,
+        "{number} 还没有责任单位,请先派单",
+        "{number} has no unit to urge yet; dispatch it first",
+    ),
+    "issue.not_supervised": (
+        409,
+        "{number} 没有待答复的督办",
+        "{number} has no supervision that waits for an answer",
+    ),
+    # letters
+    "paper.unknown": (404, "没有这份文书", "No such letter"),
+    "paper.kind": (422, "没有这种文书:{kind}。可选:{kinds}", "No such letter: {kind}. Letters: {kinds}"),
+    "paper.nothing_urged": (
+        409,
+        "{number} 尚未催办或督办,不能出具催办通知书",
+        "{number} was not urged; there is nothing to put into the letter",
+    ),
+    "paper.not_led": (409, "{number} 还没有责任单位,不能出具交办单", "{number} has no unit yet to hand it over to"),
+    "paper.template": (
+        422,
+        "模板不能使用:{reason}",
+        "This template cannot be used: {reason_en}",
+    ),
     # boards
     "board.unknown": (404, "没有这块看板:{board}。可选:{boards}", "No such board: {board}. Boards: {boards}"),
     "board.cell": (404, "看板 {board} 没有这一格:{cell}", "The board {board} has no cell {cell}"),

@@ -14,6 +14,7 @@ from server.campaigns.links import handlers as links
 from server.devices import handlers as devices
 from server.enterprises import handlers as enterprises
 from server.enterprises.lists import handlers as enterprise_lists
+from server.exports.letters import handlers as papers
 from server.feedback import handlers as feedback
 from server.files import handlers as files
 from server.files.reading import handlers as file_reading
@@ -70,6 +71,7 @@ def routers() -> list[ControllerRouterHandler]:
         visits.router,
         symposia.router,
         boards.router,
+        papers.router,
         campaigns.router,
         links.router,
         links.public,

@@ -24,6 +24,7 @@ from server.keeping.history import collect_tombstones
 from server.moment import now
 from server.notices.outbox.working import forget_notices, sending_at_once, work_outbox
 from server.quarantine.actions import forget_results, release_overdue
+from server.reminders.supervision import escalate_unanswered
 from server.sessions.actions import forget_old_rows
 from server.settings import settings
 from server.similar.nightly.proposing import propose_groups
@@ -61,6 +62,7 @@ JOBS = (
     Job("share_known_issues", "*/15 * * * *", share_known_issues),
     Job("propose_groups", "23 2 * * *", propose_groups),
     Job("sweep_callbacks", "*/10 * * * *", sweep_callbacks),
+    Job("escalate_unanswered", "12 * * * *", escalate_unanswered),
     Job("close_ended_rounds", "7 0 * * *", close_ended_rounds),
 )
 

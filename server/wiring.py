@@ -17,6 +17,7 @@ from server.devices import watching
 from server.enterprises import kinds as enterprise_kinds
 from server.enterprises.merging.actions import follow_merge
 from server.enterprises.removal.actions import kept_by
+from server.exports.letters.actions import follow_urging
 from server.feedback import actions as feedback
 from server.files.pictures.place import asked_by
 from server.files.reading.actions import shown_with
@@ -79,6 +80,7 @@ def connect() -> None:
     before_closing(guard_closing)
     on_moved(follow_moves_to_callbacks)
     on_moved(follow_moves)
+    on_moved(follow_urging)
     on_signals(follow_signals)
     wait_for_working_time(next_opening)
     task_kinds.connect()

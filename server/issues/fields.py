@@ -182,6 +182,13 @@ class Escalate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Login of the person who has it in hand from now on."""
 
 
+class Supervise(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the lead unit must answer, and by which day; a day without an answer raises the issue by itself."""
+
+    words: Words
+    answer_by: date
+
+
 class CoAnswer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     words: Words
     unit: Code = ""

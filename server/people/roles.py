@@ -26,7 +26,7 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "enterprise.read", "form.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
             "issue.dispatch", "issue.refuse", "issue.return", "issue.merge", "issue.transfer", "issue.extend", "issue.resolve_on_site",
-            "routing.read", "duty.write", "campaign.read", "visit.read", "file.upload", "file.read", "board.read",
+            "routing.read", "duty.write", "campaign.read", "visit.read", "file.upload", "file.read", "board.read", "paper.write",
         }
     ),
     HANDLER: frozenset(
@@ -54,7 +54,7 @@ ROLES: dict[str, frozenset[str]] = {
             "record.review", "report.read", "report.file", "report.link", "issue.read", "issue.note", "issue.supervise", "issue.extend",
             "issue.merge", "routing.read", "routing.write", "duty.write", "campaign.read", "campaign.run", "campaign.ask", "visit.read",
             "symposium.record", "task.read", "person.read", "device.enrol", "device.revoke", "quarantine.judge", "audit.read",
-            "file.upload", "file.read", "delivery.read", "board.read",
+            "file.upload", "file.read", "delivery.read", "board.read", "paper.write",
         }
     ),
     COORDINATOR: frozenset(
@@ -62,7 +62,7 @@ ROLES: dict[str, frozenset[str]] = {
             "rate.read", "enterprise.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
             "issue.coordinate", "issue.close", "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend",
             "routing.read", "duty.write", "campaign.read", "person.read", "file.read", "visit.read", "symposium.record",
-            "task.read", "board.read",
+            "task.read", "board.read", "paper.write",
         }
     ),
     AUDITOR: frozenset(

@@ -22,6 +22,7 @@ from server.issues.steps.levels import raise_one_level
 from server.issues.steps.parts import answer_co, ask_co, must_have_parts, sign_part
 from server.issues.steps.replies import store_replies
 from server.issues.steps.step import HANDLING, Effect, Step, must_differ, set_units, units_named
+from server.issues.steps.urging import answer_supervision, must_come, supervise, urge
 from server.issues.tables import Issue
 from server.people.tables import Person
 from server.refusals import refusal
@@ -243,18 +244,11 @@ async def settle_escalation(step: Step) -> None:
 
 
 async def put_on_account(step: Step) -> None:
-    _must_come(step, [step.fields.milestone_on, *(milestone.on for milestone in step.fields.milestones)])
+    must_come(step, [step.fields.milestone_on, *(milestone.on for milestone in step.fields.milestones)])
 
 
 async def review_account(step: Step) -> None:
-    _must_come(step, [step.fields.milestone_on, *(milestone.on for milestone in step.fields.milestones)])
-
-
-def _must_come(step: Step, days: list[date]) -> None:
-    today = step.at.astimezone(settings.timezone).date()
-    for day in days:
-        if day < today:
-            raise refusal("issue.milestone_past", day=day, today=today)
+    must_come(step, [step.fields.milestone_on, *(milestone.on for milestone in step.fields.milestones)])
 
 
 async def exclude(step: Step) -> None:
@@ -274,7 +268,8 @@ EFFECTS: dict[str, Effect] = {
     for effect in (
         dispatch, assign, request_return, decide_return, ask_co, sign_part, answer_co, sign, wait_for_enterprise, note, reply, call_back,
         reopen, close, request_extension, decide_extension, escalate, settle_escalation, put_on_account, review_account, exclude,
-        include, merge, unmerge, split, join, leave, link_report, confirm_link, reject_link, unlink_report, submit,
+        include, urge, supervise, answer_supervision,
+        merge, unmerge, split, join, leave, link_report, confirm_link, reject_link, unlink_report, submit,
     )
 }  # fmt: skip
 EFFECTS["record_reply"] = reply
