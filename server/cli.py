@@ -26,6 +26,7 @@ COMMANDS = {
     "machine": "server.issues.machine.commands:machine",
     "campaign": "server.campaigns.commands:campaign",
     "board": "server.boards.commands:board",
+    "ladder": "server.reminders.ladder.commands:ladder",
     "notice": "server.notices.commands:notice",
     "api": "server.simulation.api_command:api",
     "phone": "server.simulation.phone_commands:phone",

@@ -23,6 +23,8 @@ TABLE_MODULES = [
     "server.routing.tables",
     "server.routing.posts.tables",
     "server.clocks.policies.tables",
+    "server.clocks.choosing.tables",
+    "server.reminders.ladder.tables",
     "server.issues.tables",
     "server.issues.machine.tables",
     "server.similar.tables",

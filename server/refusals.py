@@ -525,6 +525,20 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "这样修改会使 {count} 件事项在过去超时(如 {number},期限变为 {due}),请改为自 {forward} 起对新事项生效",
         "This would make {count} issues late in the past (such as {number}, due {due}); let it hold for new ones from {forward}",
     ),
+    "choice.invalid": (
+        422,
+        "时限选择规则有 {count} 处不符,第一处({at}):{first}",
+        "The rules do not fit in {count} places, the first ({at}): {first_en}",
+    ),
+    "choice.full": (409, "时限选择规则最多 {limit} 版", "A bureau has at most {limit} editions of these rules"),
+    "choice.unreadable": (422, "文件 {file} 读不出规则:{reason}", "{file} holds no such rules: {reason}"),
+    "ladder.invalid": (
+        422,
+        "提醒规则有 {count} 处不符,第一处({at}):{first}",
+        "The ladder does not fit in {count} places, the first ({at}): {first_en}",
+    ),
+    "ladder.full": (409, "提醒规则最多 {limit} 版", "A bureau has at most {limit} editions of its ladder"),
+    "ladder.unreadable": (422, "文件 {file} 读不出提醒规则:{reason}", "{file} holds no ladder: {reason}"),
     "issue.policy": (422, "没有这个时限政策:{policy}", "There is no such policy: {policy}"),
     "issue.letter": (422, "没有结果等次 {letter},可选 {letters}", "There is no result letter {letter}; use {letters}"),
     "issue.letters": (

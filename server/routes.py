@@ -11,6 +11,7 @@ from server.boards import handlers as boards
 from server.callbacks import handlers as callbacks
 from server.campaigns import handlers as campaigns
 from server.campaigns.links import handlers as links
+from server.clocks.choosing import handlers as choosing
 from server.devices import handlers as devices
 from server.enterprises import handlers as enterprises
 from server.enterprises.lists import handlers as enterprise_lists
@@ -28,6 +29,7 @@ from server.quarantine import handlers as quarantine
 from server.questionnaires import handlers as questionnaires
 from server.rates import handlers as rates
 from server.records import handlers as records
+from server.reminders.ladder import handlers as ladder
 from server.reporters import handlers as reporters
 from server.reports import handlers as reports
 from server.routing import handlers as routing
@@ -58,6 +60,8 @@ def routers() -> list[ControllerRouterHandler]:
         enterprise_lists.router,
         questionnaires.router,
         routing.router,
+        choosing.router,
+        ladder.router,
         records.router,
         reports.router,
         issues.router,

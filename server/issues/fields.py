@@ -39,12 +39,14 @@ class Reason(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Dispatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Without `lead` the routing matrix decides. `category` corrects the author's."""
+    """Without `lead` the routing matrix decides. `category` and `urgency` correct the author's; a
+    correction chooses the policy anew by the bureau's rules, unless one is named now or was before."""
 
     lead: Code = ""
     split: Codes = []
     co: Codes = []
     category: Code = ""
+    urgency: Code = ""
     policy: Code = ""
     forced: bool = False
     """Final: the unit may not ask to return it."""

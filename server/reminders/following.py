@@ -17,7 +17,8 @@ from server.issues.timers.signals import Signal
 from server.notices.senders.message import Words
 from server.notices.telling import Telling, tell
 from server.people.actor import SYSTEM
-from server.reminders.ladder import CO_HANDLER, Rung, rung_for
+from server.reminders.ladder.actions import ladder_of
+from server.reminders.ladder.rungs import CO_HANDLER, Rung
 from server.reminders.people import Staff, staff_of
 from server.settings import settings
 from server.worktime.actions import calendar_of
@@ -29,7 +30,9 @@ URGENT = "urgent"
 async def follow_moves(step: Step, event: IssueEvent) -> None:
     """Whoever has to go on is told, but never whoever did it. What is not on the ladder is told to nobody."""
     issue, topic = step.issue, f"issue.{event.verb}"
-    rung = rung_for(f"{topic}.{event.outcome}") or rung_for(topic)
+    ladder = await ladder_of(issue.bureau)
+    outcome = f"{topic}.{event.outcome}"
+    rung = ladder.rung_for(outcome) if ladder.knows(outcome) else ladder.rung_for(topic)
     if rung is None:
         return
     telling = await _telling(issue, rung, await staff_of(issue.bureau), f"event {event.id}")
@@ -39,7 +42,8 @@ async def follow_moves(step: Step, event: IssueEvent) -> None:
 
 async def follow_signals(bureau: UUID, signals: Sequence[Signal]) -> None:
     """Each signal comes once; its id is the key all the same."""
-    wanted = [(signal, rung) for signal in signals if (rung := rung_for(signal.event, signal.clock)) is not None]
+    ladder = await ladder_of(bureau)
+    wanted = [(signal, rung) for signal in signals if (rung := ladder.rung_for(signal.event, signal.clock)) is not None]
     if not wanted:
         return
     staff = await staff_of(bureau)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from server.people.roles import BUREAU_WIDE, DISPATCHER, HANDLER
 from server.people.tables import Unit
-from server.reminders.ladder import AUTHOR, CO_HANDLER
+from server.reminders.ladder.rungs import AUTHOR, CO_HANDLER
 from sync.transaction import fetch
 
 _HELD = (

@@ -13,7 +13,7 @@ from server.notices.outbox.working import work_outbox
 from server.people.actions import NewPerson, NewUnit, add_person, add_unit
 from server.people.roles import ROLES
 from server.reminders.following import next_opening
-from server.reminders.ladder import AUTHOR, CO_HANDLER, shipped_ladder
+from server.reminders.ladder.rungs import AUTHOR, CO_HANDLER, shipped_ladder
 from server.reminders.people import Staff
 from sync.transaction import fetch
 from tests.server.receivers import receiving, said

@@ -9,6 +9,9 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import asdict, replace
 
+from server.clocks.choosing.actions import choices_in_force
+from server.clocks.choosing.rules import choose
+from server.issues.steps.choices import kept_choice
 from server.issues.steps.numbers import take_numbers
 from server.issues.steps.opening import TITLE_MAX
 from server.issues.steps.step import Step
@@ -51,6 +54,11 @@ async def submit(step: Step) -> None:
     report = await file_report(step.actor, NewReport(**asdict(draft)), row.id)
     (issue.number,) = await take_numbers(issue.bureau, 1)
     issue.title, issue.category, issue.urgency = report.title[:TITLE_MAX], report.category, report.urgency
+    choice = choose(
+        await choices_in_force(issue.bureau), report.category, report.urgency, {report.origin, report.source}
+    )
+    issue.policy = choice.policy
+    step.kept |= kept_choice(choice)
     issue.opened_at, issue.enterprise = step.at, report.enterprise_shown
     await IssueLink(
         id=new_id(), bureau=issue.bureau, issue=issue.id, report=report.id, enterprise=report.enterprise_shown,

@@ -10,10 +10,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from server.audit.actions import record_event
-from server.clocks.policy import ORDINARY
+from server.clocks.choosing.actions import choices_in_force
+from server.clocks.choosing.rules import choose
 from server.issues.actions import move_issue, reach_issue
 from server.issues.fields import AdoptAnswer, Files, Join, Longer, Words
 from server.issues.joining.bulk import Merged
+from server.issues.steps.choices import kept_choice
 from server.issues.steps.dues import set_dues
 from server.issues.steps.numbers import take_numbers
 from server.issues.steps.opening import KIND
@@ -76,15 +78,17 @@ async def open_common(actor: Actor, new: NewCommon) -> Common:
     actor.must("issue.merge")
     async with transaction():
         moment = now()
+        choice = choose(await choices_in_force(actor.bureau), new.category, new.urgency, {"common"})
         (number,) = await take_numbers(actor.bureau, 1)
         issue = Issue(
             id=new_id(), bureau=actor.bureau, number=number, state="SUBMITTED", state_since=moment, title=new.title,
-            category=new.category, urgency=new.urgency, policy=ORDINARY, person=actor.person, origin="common", is_common=True,
+            category=new.category, urgency=new.urgency, policy=choice.policy, person=actor.person, origin="common", is_common=True,
             opened_at=moment, next_due=NEVER, events=1, updated_at=moment,
         )  # fmt: skip
         opened = IssueEvent(
             id=new_id(), bureau=actor.bureau, issue=issue.id, n=1, at=moment, counts_at=moment, verb="open",
-            target="SUBMITTED", person=actor.person, unit=actor.unit, fields=msgspec.json.encode({"words": new.words}).decode(),
+            target="SUBMITTED", person=actor.person, unit=actor.unit,
+            fields=msgspec.json.encode({"words": new.words} | kept_choice(choice)).decode(),
         )  # fmt: skip
         await set_dues(issue, [opened])
         await issue.save()

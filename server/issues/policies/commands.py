@@ -8,6 +8,7 @@ import click
 import msgspec
 from msgspec.structs import replace
 
+from server.clocks.choosing.commands import choices
 from server.clocks.policies.actions import PolicyOut, list_policies
 from server.clocks.policies.editions import NewEdition
 from server.console import bureau_option, console_actor, json_option, out, print_json, run
@@ -17,6 +18,9 @@ from server.issues.policies.actions import Effect, change_policy
 @click.group()
 def policy() -> None:
     """How long each step of an issue may take."""
+
+
+policy.add_command(choices)
 
 
 @policy.command("list")

@@ -16,6 +16,7 @@ from server.issues.machine.tables import machine_of
 from server.issues.queue.standing import Account, Contact, UnitAtWork, account_of, contact_of, units_of
 from server.issues.redating.tables import IssueRedate
 from server.issues.states import VERBS
+from server.issues.steps.choices import ChosenOut, chosen_of
 from server.issues.steps.dues import dues_of, light_of_row, measure_of, timeline
 from server.issues.steps.effects import route_of
 from server.issues.steps.joining import find_issue, links_of
@@ -138,6 +139,8 @@ class IssueOut(Struct, frozen=True, kw_only=True):
     next_clock: str
     policy: str
     policy_version: int
+    chosen: ChosenOut
+    """Why it has this policy."""
     light: str
     """green, yellow, red, double_red, grey; none once it is out of the queue."""
     paused: bool
@@ -175,6 +178,7 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
         units=await units_of(issue, units, events),
         contact=await contact_of(issue, units),
         account=account_of(issue, events),
+        chosen=chosen_of(issue, events),
         merged_into=into.number if into is not None else "",
         parent=await _number(issue.bureau, issue.parent),
         children=await show_children(actor, issue),

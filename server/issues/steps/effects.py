@@ -16,6 +16,7 @@ from server.issues.joining.links import confirm_link, link_report, reject_link, 
 from server.issues.joining.merging import join, leave, merge, unmerge
 from server.issues.joining.splitting import split
 from server.issues.states import REOPEN_DAYS
+from server.issues.steps.choices import choose_again, is_named, kept_choice
 from server.issues.steps.dues import dues_of, measure_of, policy_of
 from server.issues.steps.letters import define_letter
 from server.issues.steps.levels import raise_one_level
@@ -71,8 +72,14 @@ async def dispatch(step: Step) -> None:
     units = await units_named(issue.bureau, [lead, *co, *fields.split])
     await set_units(step, units[lead], [units[code] for code in co], [units[code] for code in fields.split])
     issue.desk = step.actor.unit
-    issue.category = fields.category or issue.category
-    issue.policy = fields.policy or issue.policy
+    before = (issue.category, issue.urgency)
+    issue.category, issue.urgency = fields.category or issue.category, fields.urgency or issue.urgency
+    if fields.policy:
+        issue.policy = fields.policy
+    elif before != (issue.category, issue.urgency) and not is_named(step.timeline):
+        choice = await choose_again(issue)
+        step.kept |= kept_choice(choice, moves=choice.policy != issue.policy)
+        issue.policy = choice.policy
     issue.forced = fields.forced or issue.returns > 0
     step.kept |= {"lead": lead, "co": co, "forced": issue.forced}
     if not fields.lead:

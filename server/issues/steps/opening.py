@@ -8,11 +8,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from server.audit.actions import record_event
+from server.clocks.choosing.actions import choices_in_force
+from server.clocks.choosing.rules import choose
 from server.clocks.clock import Event
 from server.clocks.due import due_dates
 from server.clocks.policies.editions import edition_at
-from server.clocks.policy import ORDINARY
+from server.issues.steps.choices import kept_choice
 from server.issues.steps.dues import due_columns, measure_of
 from server.issues.steps.numbers import take_numbers
 from server.issues.tables import NEVER
@@ -75,32 +79,34 @@ async def follow_reports(actor: Actor, reports: list[FiledReport]) -> None:
 async def _write(actor: Actor, fresh: dict[UUID, FiledReport]) -> None:
     await keep_calendar(actor.bureau)
     measure = await measure_of(actor.bureau)
-    calendar, editions = measure.calendar, measure.editions[ORDINARY]
+    calendar, choices = measure.calendar, await choices_in_force(actor.bureau)
     issues: list[tuple[Any, ...]] = []
     events: list[tuple[Any, ...]] = []
     links: list[tuple[Any, ...]] = []
-    known_dues: dict[tuple[datetime, bool], dict[str, Any]] = {}
+    known_dues: dict[tuple[datetime, bool, str], dict[str, Any]] = {}
     for id, report in fresh.items():
         at = report.reported_at
         done = report.solved_on_site
         state = "ON_SITE_CLOSED" if done else "SUBMITTED"
-        due = known_dues.get((at, done))
+        choice = choose(choices, report.category, report.urgency, {report.origin, report.source})
+        due = known_dues.get((at, done, choice.policy))
         if due is None:  # a push is received at one moment, so its reports share their dates
             happened = [Event("opened", at), Event("ended", at)] if done else [Event("opened", at)]
-            policy = edition_at(editions, at, now(), settings.timezone).policy
+            policy = edition_at(measure.editions[choice.policy], at, now(), settings.timezone).policy
             dues = due_dates(happened, policy, calendar, settings.timezone)
-            due = known_dues[at, done] = due_columns(dues, calendar, min(at, now()))
+            due = known_dues[at, done, choice.policy] = due_columns(dues, calendar, min(at, now()))
             due["policy_version"] = int(policy.version)
         title = (report.title or report.description)[:TITLE_MAX]
         issues.append((
-            id, actor.bureau, state, at, title, report.category, report.urgency, ORDINARY, report.enterprise_shown,
+            id, actor.bureau, state, at, title, report.category, report.urgency, choice.policy, report.enterprise_shown,
             report.person, report.origin, False, False, False, 0, 0, 0, 0, "", "", at, due["triage_due"], None, None, None,
             due["solve_due"], due["next_due"] if not done else NEVER, due["next_clock"], due["yellow_at"], due["double_at"], False,
             due["next_timer_at"], due["policy_version"], at if done else None, 1, at,
         ))  # fmt: skip
         outcome = "solved_on_site" if done else ""
         events.append((
-            new_id(), actor.bureau, id, 1, at, at, "open", outcome, "", state, report.person, None, "{}", "",
+            new_id(), actor.bureau, id, 1, at, at, "open", outcome, "", state, report.person, None,
+            msgspec.json.encode(kept_choice(choice)).decode(), "",
         ))  # fmt: skip
         links.append((
             new_id(), actor.bureau, id, report.id, report.enterprise_shown, report.person, report.person, at,
