@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.clocks.choosing.rules import ChoiceEdition, ChoiceRule, choose, shipped_rules
+from server.clocks.policy import shipped_policies
 from server.moment import at
 from server.routing.actions import load_taxonomy
 from tests.server.test_demo import console
@@ -84,7 +85,7 @@ async def test_a_policy_a_dispatcher_named_survives_the_next_correction(donghu):
 async def test_every_complaint_is_listed_and_nothing_is_half_written(donghu):
     await load_taxonomy(donghu.system)
     rules = [
-        {"policy": "none"}, {"category": "9999", "policy": "urgent"}, {"source": "moon", "policy": "urgent"},
+        {"policy": "none"}, {"category": "7777", "policy": "urgent"}, {"source": "moon", "policy": "urgent"},
         {"urgency": "urgent", "policy": "urgent"}, {"urgency": "urgent", "policy": "consult"},
     ]  # fmt: skip
     answer = await donghu.sun.client.post("/v1/clock-choices/check", json={"rules": rules, "valid_from": "2020-01-01"})
@@ -135,23 +136,19 @@ RULES = st.lists(
         policy=st.sampled_from(["urgent", "consult", "complex"]),
     ),
     unique_by=lambda rule: (rule.category, rule.urgency, rule.source),
+    max_size=6,
 )
 
 
-@given(RULES, st.sampled_from(["", "0101", "0102", "0201"]), st.sampled_from(["", "urgent"]), st.data())
-def test_the_choice_does_not_depend_on_the_order_of_the_rules_and_nothing_that_fits_is_more_specific(
-    rules, category, urgency, data
-):
+@given(RULES, st.sampled_from(["", "0101", "0102", "0201"]), st.sampled_from(["", "urgent"]))
+def test_no_rule_that_fits_is_more_specific_and_their_order_says_nothing(rules, category, urgency):
     sources = {"visit"}
     one = choose(ChoiceEdition(version=1, rules=tuple(rules)), category, urgency, sources)
-    other = choose(ChoiceEdition(version=1, rules=tuple(data.draw(st.permutations(rules)))), category, urgency, sources)
-    assert one == other
+    assert choose(ChoiceEdition(version=1, rules=tuple(reversed(rules))), category, urgency, sources) == one
     fitting = [rule for rule in rules if rule.fits(category, urgency, sources)]
     assert (one.rule is None) == (fitting == [])
     assert all(rule.precision <= one.rule.precision for rule in fitting)
 
 
 def test_the_shipped_rules_name_policies_that_ship():
-    from server.clocks.policy import shipped_policies
-
     assert {rule.policy for rule in shipped_rules()} <= set(shipped_policies())
