@@ -27,6 +27,7 @@ COMMANDS = {
     "campaign": "server.campaigns.commands:campaign",
     "board": "server.boards.commands:board",
     "ladder": "server.reminders.ladder.commands:ladder",
+    "rates": "server.rates.commands:rates",
     "notice": "server.notices.commands:notice",
     "api": "server.simulation.api_command:api",
     "phone": "server.simulation.phone_commands:phone",

@@ -9,11 +9,11 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Router, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from server.callbacks.actions import list_callbacks, record_callback
 from server.callbacks.answers import Answers
-from server.callbacks.duty.actions import RulesOut, Wanted, list_tasks, replace_rules, show_rules, tasks_of
+from server.callbacks.duty.actions import RulesOut, Wanted, give_task, list_tasks, replace_rules, show_rules, tasks_of
 from server.callbacks.duty.draw import Rules
 from server.callbacks.tables import Callback, CallbackTask
 from server.door import once
@@ -121,6 +121,20 @@ async def get_tasks(
     return (await list_tasks(request.user, wanted, after=after, limit=limit)).shown(_task)
 
 
+class Officer(Struct, frozen=True, forbid_unknown_fields=True):
+    login: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+@put("/callback-tasks/{task:uuid}/officer")
+async def put_officer(request: Request[Any, Any, Any], task: FromPath[UUID], data: JSONBody[Officer]) -> TaskOut:
+    """Gives an open task to somebody else."""
+
+    async def work() -> TaskOut:
+        return _task(await give_task(request.user, task, data.login))
+
+    return await once(request, request.user, work)  # type: ignore[return-value]
+
+
 @get("/callback-policy")
 async def get_policy(request: Request[Any, Any, Any]) -> RulesOut:
     return await show_rules(request.user)
@@ -134,6 +148,6 @@ async def put_policy(request: Request[Any, Any, Any], data: JSONBody[Rules]) -> 
 
 router = Router(
     "/v1",
-    route_handlers=[create_callback, get_callbacks, get_tasks_of, get_tasks, get_policy, put_policy],
+    route_handlers=[create_callback, get_callbacks, get_tasks_of, get_tasks, put_officer, get_policy, put_policy],
     tags=["callbacks"],
 )

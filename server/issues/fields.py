@@ -114,6 +114,8 @@ class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The answer the enterprise gets."""
     each: Annotated[list[ToReporter], Meta(max_length=100)] = []
     """Other words for some of several enterprises. They are kept with that enterprise's report and not in the timeline."""
+    lesson: Longer = ""
+    """举一反三: what changes for all cases of the kind, above all when it is being redone."""
     without_parts: Longer = ""
     """Why the answer does not wait for units that have a part of their own."""
     files: Files = []

@@ -80,6 +80,31 @@ async def test_the_officer_never_handled_it_and_else_it_is_the_commissioner(dong
 
 
 @pytest.mark.anyio
+async def test_a_supervisor_gives_a_task_to_somebody_else_who_may_call_and_did_not_handle_it(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    both = await hire(donghu, "both", "finance", "handler", "commissioner")
+    with at(FRIDAY):
+        await do(donghu.lin, number, "dispatch", lead="finance")
+        await do(both, number, "signature")
+        await answered(donghu, number)
+    (task,) = await tasks(donghu.sun)
+    path = f"/v1/callback-tasks/{task['id']}/officer"
+    for member, login, status, code in (
+        (donghu.qian, "zhou", 403, "permission.missing"),
+        (donghu.sun, "nobody", 404, "person.unknown"),
+        (donghu.sun, "he", 403, "permission.missing"),
+        (donghu.sun, "both", 403, "issue.same_person"),
+    ):
+        refused = await member.client.put(path, json={"login": login})
+        assert (refused.status_code, refused.json()["code"]) == (status, code)
+    given = await donghu.sun.client.put(path, json={"login": "zhou"})
+    assert given.json()["officer"] == str(donghu.zhou.id)
+    await do(donghu.qian, number, "callbacks", **WELL)
+    assert (await donghu.sun.client.put(path, json={"login": "zhou"})).json()["code"] == "task.unknown"
+    await both.client.aclose()
+
+
+@pytest.mark.anyio
 async def test_work_is_shared_among_officers(donghu):
     other = await hire(donghu, "qin", "donghu", "callback_officer")
     numbers = await filed(donghu, *(report(donghu, n) for n in range(1, 5)))

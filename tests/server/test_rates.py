@@ -222,6 +222,15 @@ async def test_rates_are_for_those_who_oversee_and_within_their_reach(donghu):
     assert (await rates(donghu.sun, status=400, **{"from": "x"}))["code"] == "request.malformed"
 
 
+def test_the_console_shows_n_beside_each_rate():
+    from server.rates.actions import RateOut
+    from server.rates.commands import _cell
+
+    shown = {"measure": "solved", "zh": "解决率", "en": "", "left_out": []}
+    assert _cell(RateOut(**shown, n=4, good=None, value=None)) == "– (n=4)"
+    assert _cell(RateOut(**shown, n=8, good=6, value=0.75)) == "75.0% (n=8)"
+
+
 async def answered_well(donghu, number: str) -> None:
     await do(donghu.he, number, "reply", letter="A", words="已授信")
     await do(donghu.wu, number, "review", outcome="signed_off")

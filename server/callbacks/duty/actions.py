@@ -17,13 +17,14 @@ from server.callbacks.duty.draw import SHIPPED, Drawn, Rules, draw
 from server.callbacks.tables import Callback, CallbackPolicy, CallbackTask
 from server.enterprises.tables import EnterpriseAssignment
 from server.issues.actions import reach_issue
+from server.issues.states import VERBS
 from server.issues.steps.dues import current_dues, timeline
 from server.issues.steps.joining import links_of
 from server.issues.steps.step import HANDLING, Step
 from server.issues.tables import CONFIRMED, Issue, IssueEvent
 from server.moment import now, today
 from server.paging import Page, page_of
-from server.people.actions import hold_bureau
+from server.people.actions import hold_bureau, load_actor
 from server.people.actor import Actor
 from server.people.roles import CALLBACK_OFFICER, COMMISSIONER
 from server.people.tables import Person, RoleGrant, Unit
@@ -100,6 +101,30 @@ async def tasks_of(actor: Actor, named: str) -> list[CallbackTask]:
     """Who was drawn for an issue, in every turn, and how."""
     issue = await reach_issue(actor, named)
     return await CallbackTask.of_issue(issue.bureau, issue.id)
+
+
+async def give_task(actor: Actor, task: UUID, login: str) -> CallbackTask:
+    """To somebody else: who may call back, still works here and did not handle the issue. Raises `task.unknown`, `person.unknown`,
+    `permission.missing`, `issue.same_person`."""
+    actor.must("issue.supervise")
+    async with transaction():
+        found = await CallbackTask.objects().get(
+            (CallbackTask.bureau == actor.bureau) & (CallbackTask.id == task) & (CallbackTask.state == OPEN)
+        )
+        if found is None or not await Issue.exists().where(Issue.reach_of(actor), Issue.id == found.issue):
+            raise refusal("task.unknown")
+        person = await Person.objects().get((Person.bureau == actor.bureau) & (Person.login == login))
+        if person is None or person.disabled_at is not None:
+            raise refusal("person.unknown", login=login)
+        (await load_actor(actor.bureau, person.id)).must("issue.call_back")
+        for event in await timeline(actor.bureau, found.issue):
+            if event.verb in HANDLING and event.person == person.id:
+                done = VERBS[event.verb]
+                raise refusal("issue.same_person", done=done.zh, done_en=done.en, wanted="回访")
+        found.officer = person.id
+        await found.save()
+        await record_event(actor, "callback.give", "issue", found.issue, {"task": str(found.id), "to": str(person.id)})
+    return found
 
 
 async def follow_moves(step: Step, event: IssueEvent) -> None:
