@@ -222,13 +222,18 @@ async def test_rates_are_for_those_who_oversee_and_within_their_reach(donghu):
     assert (await rates(donghu.sun, status=400, **{"from": "x"}))["code"] == "request.malformed"
 
 
-def test_the_console_shows_n_beside_each_rate():
-    from server.rates.actions import RateOut
-    from server.rates.commands import _cell
+@pytest.mark.anyio
+async def test_the_console_shows_n_beside_each_rate(donghu):
+    from tests.server.test_issue_console import console
 
-    shown = {"measure": "solved", "zh": "解决率", "en": "", "left_out": []}
-    assert _cell(RateOut(**shown, n=4, good=None, value=None)) == "– (n=4)"
-    assert _cell(RateOut(**shown, n=8, good=6, value=0.75)) == "75.0% (n=8)"
+    numbers = await filed(donghu, *(report(donghu, n) for n in range(1, 6)))
+    with at(FRIDAY):
+        for number in numbers:
+            await do(donghu.lin, number, "dispatch", lead="finance")
+    code, out, err = await console("rates", "2026-09-01", "2026-09-30")
+    assert (code, err) == (0, "")
+    assert "0.0% (n=5)" in out, "nobody was contacted in time"
+    assert "– (n=0)" in out
 
 
 async def answered_well(donghu, number: str) -> None:
