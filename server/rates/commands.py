@@ -12,8 +12,8 @@ from server.rates.counting import PARTS
 
 
 @click.command("rates")
-@click.argument("first", type=click.DateTime(["%Y-%m-%d"]))
-@click.argument("last", type=click.DateTime(["%Y-%m-%d"]))
+@click.argument("first", metavar="FIRST", type=click.DateTime(["%Y-%m-%d"]))
+@click.argument("last", metavar="LAST", type=click.DateTime(["%Y-%m-%d"]))
 @click.option("--by", type=click.Choice(PARTS), default="unit", show_default=True)
 @bureau_option
 @json_option

@@ -1,5 +1,6 @@
 """Rates: what counts, what does not, and that a small number is never told, not even between the lines."""
 
+import json
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from itertools import product as combinations
@@ -230,10 +231,14 @@ async def test_the_console_shows_n_beside_each_rate(donghu):
     with at(FRIDAY):
         for number in numbers:
             await do(donghu.lin, number, "dispatch", lead="finance")
-    code, out, err = await console("rates", "2026-09-01", "2026-09-30")
+    code, out, err = await console("rates", "2026-09-01", "2026-09-30", "--json")
     assert (code, err) == (0, "")
-    assert "0.0% (n=5)" in out, "nobody was contacted in time"
-    assert "– (n=0)" in out
+    response = of(json.loads(out)["whole"], "response")
+    assert (response["n"], response["value"]) == (5, 0.0), "nobody was contacted in time"
+    table = (await console("rates", "2026-09-01", "2026-09-30"))[1]
+    assert "(n=5)" in table
+    wrong = await console("rates", "2026-10-01", "2026-09-30")
+    assert (wrong[0], wrong[2].split(":")[0]) == (1, "rate.period")
 
 
 async def answered_well(donghu, number: str) -> None:
