@@ -4,9 +4,9 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.columns.indexes import IndexMethod
 
-ID = "2026-11-22T07:02:00:000000"
+ID = "2026-11-22T07:04:00:000000"
 VERSION = "1.38.0"
-DESCRIPTION = "letters"
+DESCRIPTION = "papers"
 
 
 async def forwards():
