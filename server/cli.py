@@ -20,6 +20,7 @@ COMMANDS = {
     "routing": "server.routing.commands:routing",
     "post": "server.routing.posts.commands:post",
     "absence": "server.routing.posts.commands:absence",
+    "duty": "server.issues.duty.commands:duty",
     "policy": "server.issues.policies.commands:policy",
     "issue": "server.issues.commands:issue",
     "calendar": "server.issues.redating.commands:calendar",

@@ -27,6 +27,7 @@ TABLE_MODULES = [
     "server.reminders.ladder.tables",
     "server.issues.tables",
     "server.issues.machine.tables",
+    "server.issues.duty.tables",
     "server.similar.tables",
     "server.issues.timers.tables",
     "server.issues.redating.tables",

@@ -426,6 +426,13 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "{login} 没有办理 {unit} 事项的角色,请先授予 handler",
         "{login} has no role to handle issues of {unit}; grant handler first",
     ),
+    "duty.same": (409, "{number} 已由 {login} 经办", "{login} handles {number} already"),
+    "duty.away": (409, "{login} 请假至 {until},请改派在岗人员", "{login} is away until {until}; name somebody on duty"),
+    "duty.nobody": (
+        409,
+        "{number} 无人可派:{why}。请用 to 指定经办人",
+        "Nobody can take {number}: {why_en}. Name somebody in `to`",
+    ),
     "absence.unknown": (404, "没有这条请假,或已结束", "No such absence, or it is over"),
     "absence.days": (
         422,

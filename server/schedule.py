@@ -18,6 +18,7 @@ from server.files.actions import end_expired_uploads, finish_whole_uploads
 from server.files.pictures.place import remove_places
 from server.files.pictures.thumbnails import make_thumbnails
 from server.files.upkeep.sweeping import drop_unreferenced
+from server.issues.duty.waiting import offer_all
 from server.issues.redating.actions import finish_recounts
 from server.issues.timers.sweep import sweep
 from server.keeping.history import collect_tombstones
@@ -52,6 +53,7 @@ JOBS = (
     Job("remove_places", "*/5 * * * *", remove_places),
     Job("make_thumbnails", "* * * * *", make_thumbnails),
     Job("drop_unreferenced", "7 4 * * *", drop_unreferenced),
+    Job("offer_all", "*/15 * * * *", offer_all),
     Job("sweep_timers", "* * * * *", sweep),
     Job("forget_results", "27 3 * * *", forget_results),
     Job("collect_tombstones", "57 3 * * *", collect_tombstones),

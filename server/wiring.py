@@ -22,6 +22,7 @@ from server.feedback import actions as feedback
 from server.files.pictures.place import asked_by
 from server.files.reading.actions import shown_with
 from server.issues.actions import may_see_issue_of
+from server.issues.duty import choosing, waiting
 from server.issues.phone import kinds as issue_kinds
 from server.issues.phone import operations as issue_operations
 from server.issues.steps.effects import before_closing
@@ -45,6 +46,8 @@ from server.reports.actions import follow_enterprise_merge as follow_reports_of_
 from server.reports.filed import follow_records, on_filed
 from server.reports.tables import Report
 from server.routing import kinds as routing_kinds
+from server.routing.posts.actions import on_duty_changed
+from server.routing.posts.duty import weigh_with
 from server.settings import read_secret, settings
 from server.similar.phone import kinds as known_issue_kinds
 from server.similar.repeats import link_repeats
@@ -79,6 +82,10 @@ def connect() -> None:
     callback_operations.connect()
     before_closing(guard_closing)
     on_moved(follow_moves_to_callbacks)
+    weigh_with(choosing.loads_of)
+    on_moved(choosing.follow_moves)
+    on_moved(waiting.follow_closing)
+    on_duty_changed(waiting.follow_duty)
     on_moved(follow_moves)
     on_moved(follow_urging)
     on_signals(follow_signals)

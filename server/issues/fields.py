@@ -34,6 +34,12 @@ class NoteText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     files: Files = []
 
 
+class Reassign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    reason: Words
+    to: Code = ""
+    """Login of somebody of the lead unit; left out, the post chooses anybody but who has it now."""
+
+
 class Reason(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Words
 

@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from server.door import once
 from server.issues.actions import letters_at, move_issue, replace_letters
 from server.issues.drafts.handlers import HANDLERS as DRAFTS
+from server.issues.duty.handlers import HANDLERS as DUTY
 from server.issues.joining.bulk import Merged, MergeMany, merge_issues
 from server.issues.joining.cases import AnswerAll, Common, NewCommon, answer_all, open_common
 from server.issues.machine.handlers import HANDLERS as MACHINE
@@ -124,7 +125,8 @@ def route_for(verb: Verb) -> Any:
 router = Router(
     "/v1",
     route_handlers=[
-        listing(), get_issue, post_merges, post_common, post_answers, get_letters, put_letters, *CALENDAR, *DRAFTS, *POLICIES, *MACHINE,
+        listing(), get_issue, post_merges, post_common, post_answers, get_letters, put_letters, *CALENDAR, *DRAFTS, *DUTY,
+        *POLICIES, *MACHINE,
         *(route_for(verb) for verb in VERBS.values() if verb.route and verb.name not in ELSEWHERE),
     ],
     tags=["issues"],

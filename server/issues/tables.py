@@ -45,6 +45,11 @@ class Issue(Table, tablename="issue"):
     lead = UUID(null=True, default=None)
     desk = UUID(null=True, default=None)
     """The unit whose dispatcher sent it on."""
+    post = UUID(null=True, default=None)
+    """The post of the lead unit it was sent to."""
+    handler = UUID(null=True, default=None)
+    """The person of the lead unit who has it; nobody while it waits or the unit decides."""
+    handler_since = Timestamptz(null=True, default=None)
     forced = Boolean(default=False)
     """The lead unit may not ask to return it (again)."""
     ext_requested = Boolean(default=False)

@@ -25,13 +25,15 @@ ROLES: dict[str, frozenset[str]] = {
     DISPATCHER: frozenset(
         {
             "enterprise.read", "form.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
+            "issue.reassign",
             "issue.dispatch", "issue.refuse", "issue.return", "issue.merge", "issue.transfer", "issue.extend", "issue.resolve_on_site",
             "routing.read", "duty.write", "campaign.read", "visit.read", "file.upload", "file.read", "board.read", "paper.write",
         }
     ),
     HANDLER: frozenset(
         {
-            "device.use", "enterprise.read", "form.read", "report.read", "issue.read", "issue.note", "issue.sign", "issue.reply",
+            "device.use", "enterprise.read", "form.read", "report.read", "issue.read", "issue.note",
+            "issue.reassign", "issue.sign", "issue.reply",
             "issue.contact", "issue.wait", "issue.request_return", "issue.request_extension", "routing.read", "file.upload",
             "file.read", "visit.read", "symposium.record",
         }
@@ -40,6 +42,7 @@ ROLES: dict[str, frozenset[str]] = {
         {
             "device.use", "rate.read", "enterprise.read", "report.read", "issue.read", "issue.note", "issue.review", "routing.read",
             "file.upload", "file.read",
+            "issue.reassign",
         }
     ),
     CALLBACK_OFFICER: frozenset(
@@ -55,6 +58,7 @@ ROLES: dict[str, frozenset[str]] = {
             "issue.merge", "routing.read", "routing.write", "duty.write", "campaign.read", "campaign.run", "campaign.ask", "visit.read",
             "symposium.record", "task.read", "person.read", "device.enrol", "device.revoke", "quarantine.judge", "audit.read",
             "file.upload", "file.read", "delivery.read", "board.read", "paper.write",
+            "issue.reassign",
         }
     ),
     COORDINATOR: frozenset(
@@ -63,6 +67,7 @@ ROLES: dict[str, frozenset[str]] = {
             "issue.coordinate", "issue.close", "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend",
             "routing.read", "duty.write", "campaign.read", "person.read", "file.read", "visit.read", "symposium.record",
             "task.read", "board.read", "paper.write",
+            "issue.reassign",
         }
     ),
     AUDITOR: frozenset(

@@ -22,9 +22,9 @@ from server.demo.stage import Stage
 from server.issues.actions import move_issue
 from server.issues.drafts.actions import begin_issue
 from server.issues.drafts.submitting import Draft
+from server.issues.duty.route import route_of
 from server.issues.states import VERBS
 from server.issues.steps.dues import current_dues, timeline
-from server.issues.steps.effects import route_of
 from server.issues.steps.opening import issue_of
 from server.issues.tables import Issue
 from server.people.actor import Actor

@@ -10,6 +10,7 @@ from msgspec import Raw, Struct
 
 from server.clocks.explanation import DueOut, explain
 from server.issues.actions import reach_issue
+from server.issues.duty.shown import DutyOut, Proposal, duties_of, proposal_of
 from server.issues.joining.cases import Child, show_children
 from server.issues.machine.overlay import Machine
 from server.issues.machine.tables import machine_of
@@ -18,7 +19,6 @@ from server.issues.redating.tables import IssueRedate
 from server.issues.states import VERBS
 from server.issues.steps.choices import ChosenOut, chosen_of
 from server.issues.steps.dues import dues_of, light_of_row, measure_of, timeline
-from server.issues.steps.effects import route_of
 from server.issues.steps.joining import find_issue, links_of
 from server.issues.tables import CONFIRMED, NEVER, Issue, IssueEvent
 from server.moment import now
@@ -72,15 +72,6 @@ class LinkOut(Struct, frozen=True, kw_only=True):
     linked_at: datetime
     via: UUID | None
     """The merged issue it came along with."""
-
-
-class Proposal(Struct, frozen=True, kw_only=True):
-    lead: str
-    post: str
-    co: tuple[str, ...]
-    version: int
-    why_zh: str
-    why_en: str
 
 
 class RedateOut(Struct, frozen=True, kw_only=True):
@@ -150,6 +141,10 @@ class IssueOut(Struct, frozen=True, kw_only=True):
     may: list[str]
     """Verbs this person's roles allow from this state."""
     redates: list[RedateOut]
+    handler: UUID | None
+    """The person of the lead unit who has it."""
+    duties: list[DutyOut]
+    """Who handled it inside its units, and why they; the newest first."""
     proposal: Proposal | None
     """Who should get it by the matrix; only while nobody has it."""
 
@@ -194,7 +189,8 @@ async def show_issue(actor: Actor, named: str | UUID) -> IssueOut:
             if VERBS[verb].route and actor.may(machine.verb(verb).permission)
         ],
         redates=await _redates(issue),
-        proposal=await _proposal(issue) if issue.lead is None and issue.closed_at is None else None,
+        duties=await duties_of(issue),
+        proposal=await proposal_of(issue) if issue.lead is None and issue.closed_at is None else None,
     )
 
 
@@ -202,7 +198,7 @@ _SAME = (
     "id", "number", "state", "state_since", "title", "category", "urgency", "enterprise", "person", "origin", "forced",
 "ext_requested", "escalated", "escalation_owner", "excluded", "exclusion", "is_common",
     "returns", "waits", "extensions", "redos", "letter", "letter_definition", "satisfied", "opened_at",
-    "closed_at", "next_clock", "policy", "policy_version", "paused",
+    "closed_at", "next_clock", "policy", "policy_version", "paused", "handler",
 )  # fmt: skip
 
 
@@ -214,11 +210,6 @@ async def _number(bureau: UUID, issue: UUID | None) -> str:
 async def _merged(issue: Issue) -> list[dict[str, str]]:
     rows = Issue.select(Issue.number).where(Issue.bureau == issue.bureau, Issue.merged_into == issue.id)
     return await rows.order_by(Issue.number)
-
-
-async def _proposal(issue: Issue) -> Proposal:
-    route = await route_of(issue)
-    return Proposal(**{name: getattr(route, name) for name in Proposal.__struct_fields__})
 
 
 async def _redates(issue: Issue) -> list[RedateOut]:

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 
 import msgspec
-from msgspec.structs import replace
 
 from server.clocks.due import Due
 from server.clocks.policies.actions import editions_of
-from server.enterprises.tables import Enterprise
 from server.issues.drafts.submitting import submit
+from server.issues.duty.choosing import reassign
+from server.issues.duty.route import route_of
 from server.issues.joining.links import confirm_link, link_report, reject_link, unlink_report
 from server.issues.joining.merging import join, leave, merge, unmerge
 from server.issues.joining.splitting import split
@@ -27,8 +27,6 @@ from server.issues.steps.urging import answer_supervision, must_come, supervise,
 from server.issues.tables import Issue
 from server.people.tables import Person
 from server.refusals import refusal
-from server.routing.actions import propose_route
-from server.routing.route import Route, Subject
 from server.settings import settings
 from server.worktime.actions import calendar_of
 from server.worktime.calendar import WorkCalendar
@@ -45,19 +43,6 @@ def before_closing(guard: Guard) -> None:
     """Have `guard(issue)` refuse a closing that must wait for something."""
     if guard not in _guards:
         _guards.append(guard)
-
-
-async def route_of(issue: Issue, category: str = "") -> Route:
-    """Who should get this issue by the matrix in force."""
-    subject = Subject(category=category or issue.category)
-    if issue.enterprise is not None:
-        found = await Enterprise.objects().get(
-            (Enterprise.bureau == issue.bureau) & (Enterprise.id == issue.enterprise)
-        )
-        if found is not None:
-            subject = replace(subject, place=found.region, industry=found.industry, tier=found.tier)
-    author = await Person.objects().get((Person.bureau == issue.bureau) & (Person.id == issue.person))
-    return await propose_route(issue.bureau, subject, author.unit if author is not None else None)
 
 
 async def dispatch(step: Step) -> None:
@@ -273,6 +258,7 @@ async def include(step: Step) -> None:
 EFFECTS: dict[str, Effect] = {
     effect.__name__: effect
     for effect in (
+        reassign,
         dispatch, assign, request_return, decide_return, ask_co, sign_part, answer_co, sign, wait_for_enterprise, note, reply, call_back,
         reopen, close, request_extension, decide_extension, escalate, settle_escalation, put_on_account, review_account, exclude,
         include, urge, supervise, answer_supervision,
