@@ -55,6 +55,9 @@ def choose_holder(
     post: str, holders: Sequence[Holder], known: Mapping[UUID, Holder], unwanted: frozenset[UUID] = frozenset()
 ) -> Choice:
     """`known` has every person who may stand in. `unwanted` are passed over: who gives an issue away does not get it back."""
+    seated = {
+        holder.person for holder in holders if holder.is_on_duty
+    }  # their own room counts, not that of whom they stand in for
     seen: set[UUID] = set()
     able: list[tuple[Holder, int]] = []
     considered: list[Considered] = []
@@ -66,7 +69,7 @@ def choose_holder(
             verdict = "left" if holder.has_left else "away"
         elif found.person in unwanted:
             verdict = "unwanted"
-        elif found.person in seen:
+        elif found.person in seen or (found is not holder and found.person in seated):
             verdict = "twice"
         elif 0 < capacity <= found.load:
             verdict = "full"
