@@ -69,7 +69,7 @@ def choose_holder(
             verdict = "left" if holder.has_left else "away"
         elif found.person in unwanted:
             verdict = "unwanted"
-        elif found.person in seen or (found is not holder and found.person in seated):
+        elif found is not holder and (found.person in seen or found.person in seated):
             verdict = "twice"
         elif 0 < capacity <= found.load:
             verdict = "full"
