@@ -25,6 +25,7 @@ COMMANDS = {
     "issue": "server.issues.commands:issue",
     "calendar": "server.issues.redating.commands:calendar",
     "machine": "server.issues.machine.commands:machine",
+    "list": "server.worklists.commands:worklist",
     "campaign": "server.campaigns.commands:campaign",
     "board": "server.boards.commands:board",
     "ladder": "server.reminders.ladder.commands:ladder",

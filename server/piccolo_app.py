@@ -33,6 +33,7 @@ TABLE_MODULES = [
     "server.issues.redating.tables",
     "server.callbacks.tables",
     "server.exports.letters.tables",
+    "server.worklists.tables",
     "server.reporters.tables",
     "server.accounts.tables",
     "server.open311.tables",

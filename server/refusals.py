@@ -676,7 +676,40 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "没有名为 {filter} 的筛选条件。可用:{known}",
         "There is no filter called {filter}. Known are: {known}",
     ),
+    "issue.snooze": (
+        422,
+        "稍后处理的日期须在将来,最多 {days} 天",
+        "Putting it aside takes a time with its zone, ahead of now and at most {days} days",
+    ),
     "issue.filter": (422, "筛选条件 {field} 无效:{value}", "The filter {field} does not fit: {value}"),
+    # lists
+    "list.unknown": (404, "没有这个清单", "No such list"),
+    "list.column": (
+        422,
+        "没有名为 {column} 的列。可用:{known}",
+        "There is no column called {column}. Known are: {known}",
+    ),
+    "list.full": (
+        409,
+        "每人最多保存 {limit} 个清单,请先删除不用的",
+        "A person keeps at most {limit} lists; delete one first",
+    ),
+    "list.share": (
+        422,
+        "共享范围为 private、bureau(不写对象),或 unit、role(须写对象)",
+        "A list is shared as private or bureau (with nobody named), or as unit or role (with the one named)",
+    ),
+    "bulk.verb": (422, "“{verb}”不能批量办理。可用:{known}", "“{verb}” is not for many at once. Known are: {known}"),
+    "bulk.picking": (
+        422,
+        "请用 issues、list、filters 三者之一选定事项",
+        "Pick issues by exactly one of: issues, worklist, filters",
+    ),
+    "bulk.too_many": (422, "一次最多办理 {limit} 件,请缩小范围", "At most {limit} issues at once; narrow the list"),
+    "bulk.unknown": (404, "没有这次批量办理", "No such bulk job"),
+    "bulk.no_undo": (409, "“{verb}”不能撤销:{why_zh}", "“{verb}” cannot be taken back: {why_en}"),
+    "bulk.running": (409, "批量办理尚未结束,请先完成或取消", "The job is still under way; finish or cancel it first"),
+    "bulk.undone": (409, "这次批量办理已撤销过", "This job has been taken back already"),
     # similar
     "similar.verdict": (
         422,

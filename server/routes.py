@@ -38,6 +38,7 @@ from server.similar import handlers as similar
 from server.symposia import handlers as symposia
 from server.tasks import handlers as tasks
 from server.visits import handlers as visits
+from server.worklists import handlers as worklists
 
 
 def routers() -> list[ControllerRouterHandler]:
@@ -72,6 +73,7 @@ def routers() -> list[ControllerRouterHandler]:
         reporters.get_short,
         rates.router,
         tasks.router,
+        worklists.router,
         visits.router,
         symposia.router,
         boards.router,

@@ -30,6 +30,7 @@ from server.sessions.actions import forget_old_rows
 from server.settings import settings
 from server.similar.nightly.proposing import propose_groups
 from server.similar.phone.kinds import share_known_issues
+from server.worklists.bulk.actions import work_bulk
 from sync.identity import named_id
 from sync.transaction import execute, fetch, is_postgres
 
@@ -58,6 +59,7 @@ JOBS = (
     Job("forget_results", "27 3 * * *", forget_results),
     Job("collect_tombstones", "57 3 * * *", collect_tombstones),
     Job("release_overdue", "*/10 * * * *", release_overdue),
+    Job("work_bulk", "* * * * *", work_bulk),
     Job("work_outbox", "* * * * *", work_outbox),
     Job("forget_notices", "17 4 * * *", forget_notices),
     Job("finish_recounts", "* * * * *", finish_recounts),

@@ -11,7 +11,8 @@ ORDER = [
     "audit", "people", "sessions", "accounts", "devices", "feedback", "quarantine", "notices", "worktime", "files", "enterprises",
     "questionnaires", "records", "reports", "routing", "clocks", "issues", "similar", "callbacks", "open311", "orders",
     "reporters", "rates",
-    "reminders", "tasks", "visits", "symposia", "campaigns", "boards", "exports", "openrosa", "keeping", "simulation", "demo",
+    "reminders", "tasks", "worklists", "visits", "symposia", "campaigns", "boards",
+    "exports", "openrosa", "keeping", "simulation", "demo",
 ]  # fmt: skip
 """A concept may import those before it, never those after it."""
 SPEAKS_LITESTAR = {

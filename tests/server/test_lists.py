@@ -145,6 +145,7 @@ async def test_an_unknown_filter_is_refused_with_what_is_known(donghu):
     }.items():  # fmt: skip
         answer = await donghu.sun.client.get("/v1/issues", params={name: value})
         assert (answer.status_code, answer.json()["code"]) == (422, "issue.filter"), (name, answer.text)
+    assert (await donghu.sun.client.get("/v1/issues?due=..+3d")).status_code == 200, "a plus sign nobody escaped"
     answer = await donghu.sun.client.get("/v1/issues", params={"unit": "nowhere"})
     assert (answer.status_code, answer.json()["code"]) == (404, "unit.unknown")
 

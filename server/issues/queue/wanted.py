@@ -117,6 +117,8 @@ def wanted_from(given: Mapping[str, Any]) -> Wanted:
 
 
 def _values(name: str, value: Any) -> Any:
+    if name in PERIODS and isinstance(value, str):
+        return value.replace(" ", "+")  # what a plus sign becomes in an address
     if KINDS[name] not in (Texts, tuple[UUID, ...]):
         return value
     several = [value] if isinstance(value, str) else value
