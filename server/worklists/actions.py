@@ -161,8 +161,9 @@ async def save_list(actor: Actor, new: NewList, id: UUID | None = None) -> ListO
     filters = _kept(new.filters)
     await count_queue(actor, wanted_from(filters))
     async with transaction():
+        own = None if id is None else await _own(actor, id)
         await _may_share(actor, new)
-        if id is None:
+        if own is None:
             if (
                 await SavedList.count().where(SavedList.bureau == actor.bureau, SavedList.owner == actor.person)
                 >= LISTS_MAX
@@ -170,7 +171,7 @@ async def save_list(actor: Actor, new: NewList, id: UUID | None = None) -> ListO
                 raise refusal("list.full", limit=LISTS_MAX)
             row = SavedList(id=new_id(), bureau=actor.bureau, owner=actor.person)
         else:
-            row = await _own(actor, id)
+            row = own
         row.name, row.sort, row.place = new.name, new.sort, new.place
         row.shared, row.shared_with = new.shared, new.shared_with
         row.filters = msgspec.json.encode(filters).decode()
