@@ -83,14 +83,14 @@ class _Tried(Exception):
 
 async def preview_bulk(actor: Actor, asked: Asked) -> Preview:
     """Every issue is tried for itself and undone again, so that what is told is what would happen. Nothing stays."""
+    actor.must(_permission(asked.verb))
     fields = fields_of(asked.verb, asked.fields)
-    _must(actor, asked.verb)
     items = [await _foresee(actor, asked.verb, fields, one) for one in await pick_issues(actor, asked.pick)]
     return Preview(verb=asked.verb, total=len(items), possible=sum(item.is_possible for item in items), items=items)
 
 
-def _must(actor: Actor, verb: str) -> None:
-    actor.must(VERBS[verb].permission if verb in VERBS else "issue.read")
+def _permission(verb: str) -> str:
+    return VERBS[verb].permission if verb in VERBS else "issue.read"
 
 
 async def _foresee(actor: Actor, verb: str, fields: Struct, one: Picked) -> Foreseen:
@@ -122,8 +122,8 @@ async def _use(actor: Actor, verb: str, fields: Any, issue: UUID, n: int) -> int
 async def begin_bulk(actor: Actor, asked: Asked) -> JobOut:
     """Writes down what is to be done to which issue; `step_bulk` does it. Raises what picking raises, `issue.unknown` when there
     is nothing at all to do."""
+    actor.must(_permission(asked.verb))
     fields_of(asked.verb, asked.fields)
-    _must(actor, asked.verb)
     picked = await pick_issues(actor, asked.pick)
     if not any(one.id for one in picked):
         raise refusal("issue.unknown")
@@ -157,7 +157,7 @@ async def undo_bulk(actor: Actor, job: UUID, undo: Undo) -> JobOut:
     async with transaction():
         found = await _own_job(actor, job, hold=True)
         verb, fields = way_back(found.verb, undo.reason)
-        _must(actor, verb)
+        actor.must(_permission(verb))
         if found.is_open:
             raise refusal("bulk.running")
         if await BulkJob.exists().where(BulkJob.bureau == actor.bureau, BulkJob.undoes == found.id):
