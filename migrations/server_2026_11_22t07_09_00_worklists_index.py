@@ -2,7 +2,7 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-ID = "2026-11-22T07:06:00:000000"
+ID = "2026-11-22T07:09:00:000000"
 VERSION = "1.38.0"
 DESCRIPTION = "worklists: indexes"
 
