@@ -315,6 +315,7 @@ async def next_monday(week: Any) -> None:
         }  # fmt: skip
         flow = {"received.2026-09-14": 5, "closed.2026-09-14": 3, "closed.2026-09-21": 1}
         assert (await figures(week.sun, "flow"), await figures(week.sun, "today")) == (flow, {})
+        assert await figures(week.sun, "source") == {"source.hotline": 2, "source.officer": 1, "source.visit": 2}
         shown = {cell["key"]: cell["value"] for cell in (await get(week.sun, "/v1/boards/units"))["cells"]}
         assert (shown["all.satisfied"], shown["hr.satisfied"]) == (0.6, None), "of fewer than five no rate is told"
         assert (await get(week.sun, "/v1/audit/state"))["unbroken"]

@@ -27,8 +27,14 @@ CHUNK = 2000
 _FIRST = UUID(int=0)
 READ = "board.read"
 _BEFORE_ALL = datetime(2000, 1, 1, tzinfo=UTC)
+_CAME_BY = (
+    "CASE WHEN origin = 'desk' THEN COALESCE((SELECT report.source FROM issue_link JOIN report ON report.id = issue_link.report"
+    " WHERE issue_link.issue = issue.id AND report.source <> '' ORDER BY issue_link.linked_at, issue_link.id LIMIT 1), origin)"
+    " ELSE origin END AS origin"
+)
+"""What was typed at a desk came by telephone, letter or another system; the first report of the issue says which."""
 _COLUMNS = (
-    "id, number, title, state, state_since, opened_at, closed_at, lead, desk, category, origin, enterprise, excluded,"
+    f"id, number, title, state, state_since, opened_at, closed_at, lead, desk, category, {_CAME_BY}, enterprise, excluded,"
     " exclusion, redos, escalated, next_due, yellow_at, double_at, paused"
 )
 
