@@ -1,6 +1,8 @@
 """The rules of the house, read from the code: who may import whom, where things stand, how long they are."""
 
 import ast
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -239,3 +241,9 @@ def test_bugs_are_not_swallowed():
                 if not any(step.strip().startswith("raise") for step in following):
                     wrong.append(f"{name_of(path)}:{number}")
     assert wrong == []
+
+
+def test_no_two_migrations_have_one_id():
+    """Of two with the same id only one runs."""
+    ids = [re.findall(r'^ID = "(.+)"', path.read_text(), re.MULTILINE) for path in (ROOT / "migrations").glob("server_*.py")]
+    assert [id for id, count in Counter(found for one in ids for found in one).items() if count > 1] == []
