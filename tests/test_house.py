@@ -245,5 +245,8 @@ def test_bugs_are_not_swallowed():
 
 def test_no_two_migrations_have_one_id():
     """Of two with the same id only one runs."""
-    ids = [re.findall(r'^ID = "(.+)"', path.read_text(), re.MULTILINE) for path in (ROOT / "migrations").glob("server_*.py")]
+    ids = [
+        re.findall(r'^ID = "(.+)"', path.read_text(), re.MULTILINE)
+        for path in (ROOT / "migrations").glob("server_*.py")
+    ]
     assert [id for id, count in Counter(found for one in ids for found in one).items() if count > 1] == []
