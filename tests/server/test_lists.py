@@ -82,7 +82,7 @@ async def some_issues(donghu) -> list[str]:
     (firm,) = await enterprises(donghu, 1)
     said = [report(donghu, n) for n in range(1, 5)]
     said[2] = report(
-        donghu, 3, enterprise=firm, description="变压器增容 迟迟没有回音", urgency="urgent", origin="symposium"
+        donghu, 3, enterprise=firm, description="变压器增容 迟迟没有回音", urgency="pressing", origin="symposium"
     )
     said.append(report(donghu, 5, category="0301", title="招工难"))
     said.append(report(donghu, 6, category="", title="说不清"))
@@ -107,7 +107,7 @@ async def test_every_filter_finds_what_it_says_and_its_refusal_the_rest(donghu):
         ("state", "SUBMITTED,DISPATCHED"): "126", ("state", "closed"): "5", ("state", "all"): "123456",
         ("unit", "finance"): "234", ("lead", "finance,hr"): "234", ("team", "donghu"): "234", ("team", "hr"): "",
         ("person", "zhou"): "12346", ("category", "01"): "1234", ("category", "03,01"): "1234",
-        ("urgency", "urgent"): "3", ("source", "symposium"): "3", ("policy", "ordinary"): "12346",
+        ("urgency", "pressing"): "3", ("source", "symposium"): "3", ("policy", "ordinary"): "12346",
         ("text", "变压器"): "3", ("text", "贷款 增容"): "3", ("text", "说不清"): "6", ("text", "%"): "12346",
         ("unsigned", "true"): "2", ("unsigned", "false"): "1346", ("on_account", "true"): "4", ("waiting", "true"): "4",
         ("waiting", "false"): "1236", ("unclassified", "true"): "6", ("unled", "true"): "16", ("reopened", "true"): "",

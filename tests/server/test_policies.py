@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from server.issues.redating.actions import finish_recounts
 from server.moment import at
 from sync.transaction import fetch
 from tests.server.test_demo import console
@@ -105,6 +106,36 @@ async def test_an_edition_that_would_make_somebody_late_in_the_past_is_refused_w
         assert (refused["details"]["number"], refused["details"]["forward"]) == (number, "2026-09-24")
         assert len((await donghu.sun.client.get("/v1/clock-policies/ordinary")).json()) == 1, "nothing is half written"
         assert (await put(donghu, body | {"open_too": False, "valid_from": "2026-09-24"}))["issues"] == 0
+
+
+async def test_an_edit_that_would_make_somebody_late_can_be_dated_forward(donghu):
+    (number,) = await filed(donghu, report(donghu))
+    with at(noon("2026-09-23")):
+        body = await written(donghu, solve="2wd") | {"open_too": True}
+        answer = await donghu.sun.client.put("/v1/clock-policies/ordinary", params={"forward": "true"}, json=body)
+        effect = answer.json()
+        assert (effect["is_forwarded"], effect["valid_from"], effect["issues"]) == (True, "2026-09-24", 0)
+        assert solve_of(await shown(donghu, number)) == ("2026-09-29", "ordinary@1")
+    (later,) = await filed(donghu, report(donghu, 2, reported_at=noon("2026-09-24")))
+    assert solve_of(await shown(donghu, later))[1] == "ordinary@2"
+
+
+async def test_the_edition_is_in_force_before_the_dates_and_any_process_walks_on(donghu, monkeypatch):
+    monkeypatch.setattr("server.issues.redating.walk.CHUNK", 2)
+    monkeypatch.setattr("server.issues.policies.actions.PROMPT_PAGES", 1)
+    numbers = await filed(donghu, *(report(donghu, n) for n in range(1, 6)))
+    with at(noon("2026-09-20")):
+        assert (await put(donghu, await written(donghu, solve="9wd") | {"open_too": True}))["issues"] == 5
+        versions = await fetch("SELECT policy_version FROM issue ORDER BY number")
+        assert sorted(row[0] for row in versions) == [1, 1, 1, 2, 2]
+        assert solve_of(await shown(donghu, numbers[4])) == ("2026-10-08", "ordinary@2"), "shown by its timeline"
+        assert await finish_recounts() == 1
+        assert await finish_recounts() == 0
+    rows = await fetch("SELECT policy_version, solve_due FROM issue")
+    assert {row[0] for row in rows} == {2}
+    assert len({row[1] for row in rows}) == 1
+    redated = await shown(donghu, numbers[0])
+    assert [one["calendar"] for one in redated["redates"]] == ["ordinary@2"]
 
 
 async def test_a_breach_may_be_forgiven_afterwards(donghu):

@@ -3,35 +3,34 @@ the past, and told issue by issue in a dry run."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from server.audit.actions import record_event
 from server.clocks.clock import BY_NAME
 from server.clocks.due import RUNNING, Due
 from server.clocks.explanation import DueOut, explain
 from server.clocks.policies.actions import add_edition, editions_of, next_edition
-from server.clocks.policies.editions import NewEdition
+from server.clocks.policies.editions import Edition, NewEdition
 from server.issues.actions import reach_issue
-from server.issues.steps.dues import DUE_COLUMNS, Measure, due_columns, dues_of, measure_of, policy_of, timeline
-from server.issues.steps.opening import KIND
-from server.issues.timers.sweep import Line, timelines
+from server.issues.redating.actions import EDITION, MARGIN, PROMPT_PAGES, begin_recount, finish_recount
+from server.issues.steps.dues import Measure, dues_of, measure_of, policy_of, timeline
+from server.issues.timers.sweep import timelines
 from server.issues.timers.tables import IssueSignal
 from server.moment import now, today
+from server.people.actions import hold_bureau
 from server.people.actor import Actor
 from server.refusals import refusal
 from server.settings import settings
 from server.worktime.actions import calendar_of
-from sync.feed import touch
-from sync.transaction import executemany, fetch, is_postgres, transaction
+from sync.transaction import fetch, on_commit, transaction
 
 CHUNK = 1000
 SHOWN_MAX = 200
 """Moved dates told one by one; the rest is counted."""
-_SET = ", ".join(f"{name} = ${n}" for n, name in enumerate(("policy_version", *DUE_COLUMNS), 2))
 
 
 class Move(Struct, frozen=True, kw_only=True):
@@ -53,6 +52,8 @@ class Effect(Struct, frozen=True, kw_only=True):
     version: int
     valid_from: date
     is_dry_run: bool
+    is_forwarded: bool = False
+    """It would have made somebody late in the past, so it holds from tomorrow for what begins then."""
     issues: int
     """Open issues whose dates move."""
     breaches: int
@@ -78,77 +79,110 @@ class ClocksOut(Struct, frozen=True, kw_only=True):
     signals: list[SignalOut]
 
 
-class _Moved(Struct):
-    """An issue that counts by another edition or has other dates than before."""
+class _Plan(Struct, frozen=True, kw_only=True):
+    """An edit that was looked at: nothing is written yet."""
 
-    id: UUID
-    number: str
-    row: Any
-    lines: list[Line]
+    edition: Edition
+    before: Measure
+    """What it was compared with."""
+    looked_at: datetime
     moves: list[Move]
 
+    @property
+    def breaches(self) -> list[Move]:
+        return [move for move in self.moves if move.is_new_breach]
 
-async def change_policy(actor: Actor, name: str, written: NewEdition, *, dry_run: bool = False) -> Effect:
+
+async def change_policy(
+    actor: Actor, name: str, written: NewEdition, *, dry_run: bool = False, forward: bool = False
+) -> Effect:
     """A new edition of a policy, or a first one of a new policy. It holds for what begins from `valid_from` on, for open issues
-    of the policy that began since then, and with `open_too` for all of them. Refused whole with `policy.past_breach` when a date
-    would move into the past; a dry run tells those dates instead. Also raises `policy.name`, `policy.unreadable`, `policy.dates`."""
+    of the policy that began since then, and with `open_too` for all of them. The queue is looked at without holding anybody up
+    and its dates are written a thousand at a time after the edition (`server.issues.redating`). Refused whole with
+    `policy.past_breach` when a date would move into the past, or with `forward` made to hold from tomorrow for what begins then; a
+    dry run tells those dates instead. Also raises `policy.name`, `policy.unreadable`, `policy.dates`, `policy.full`."""
     actor.must("routing.write")
-    moment = now()
-    async with transaction():
-        before = await measure_of(actor.bureau)
-        if dry_run:
-            edition = next_edition(dict(before.editions), name, written)
-        else:
-            edition = await add_edition(actor, name, written)  # from here on everybody who dates an issue waits
-        editions = {**before.editions, name: [*before.editions.get(name, []), edition]}
-        after = Measure(editions, before.calendar)
-        at = max(moment, edition.changed_at)
-        moved = await _moved_by(actor.bureau, name, before, after, at, hold=not dry_run)
-        moves = [move for one in moved for move in one.moves]
-        breaches = [move for move in moves if move.is_new_breach]
-        if breaches and not dry_run:
-            raise refusal(
-                "policy.past_breach",
-                count=len({move.number for move in breaches}),
-                number=breaches[0].number,
-                clock=breaches[0].clock,
-                due=breaches[0].after.isoformat() if breaches[0].after is not None else "",
-                forward=today() + timedelta(days=1),
-            )
-        if not dry_run:
-            await _store(actor, moved, after, at)
+    plan = await _plan(actor.bureau, name, written)
+    is_forwarded = forward and bool(plan.breaches)
+    if is_forwarded:
+        written = replace(written, open_too=False, valid_from=today() + timedelta(days=1))
+        plan = await _plan(actor.bureau, name, written)
+    edition = plan.edition
+    if not dry_run:
+        _must_not_breach(plan.breaches)
+        edition = await _carry_out(actor, name, written, plan)
     return Effect(
-        policy=name, version=edition.version, valid_from=edition.valid_from, is_dry_run=dry_run,
-        issues=len({move.number for move in moves}), breaches=len(breaches), moves=moves[:SHOWN_MAX],
+        policy=name, version=edition.version, valid_from=edition.valid_from, is_dry_run=dry_run, is_forwarded=is_forwarded,
+        issues=len({move.number for move in plan.moves}), breaches=len(plan.breaches), moves=plan.moves[:SHOWN_MAX],
     )  # fmt: skip
 
 
-async def _moved_by(
-    bureau: UUID, name: str, before: Measure, after: Measure, moment: datetime, *, hold: bool
-) -> list[_Moved]:
-    """Open issues of the policy that the edition changes, a thousand read at a time; held until the commit when it is real."""
-    found: list[_Moved] = []
+def _must_not_breach(breaches: list[Move]) -> None:
+    if breaches:
+        raise refusal(
+            "policy.past_breach",
+            count=len({move.number for move in breaches}),
+            number=breaches[0].number,
+            clock=breaches[0].clock,
+            due=breaches[0].after.isoformat() if breaches[0].after is not None else "",
+            forward=today() + timedelta(days=1),
+        )
+
+
+async def _plan(bureau: UUID, name: str, written: NewEdition) -> _Plan:
+    """Goes through the open issues of the policy and holds nothing meanwhile."""
+    before, looked_at = await measure_of(bureau), now()
+    edition = next_edition(dict(before.editions), name, written)
+    moves = await _moves_by(bureau, name, before, _with(before, edition), max(looked_at, edition.changed_at))
+    return _Plan(edition=edition, before=before, looked_at=looked_at, moves=moves)
+
+
+def _with(before: Measure, edition: Edition) -> Measure:
+    name = edition.policy.name
+    return Measure({**before.editions, name: [*before.editions.get(name, []), edition]}, before.calendar)
+
+
+async def _carry_out(actor: Actor, name: str, written: NewEdition, plan: _Plan) -> Edition:
+    """Commits the edition; the dates follow. What happened since the queue was looked at is looked at again, and if the
+    calendar or a policy is another by now, so is everything."""
+    async with transaction():
+        await hold_bureau(actor.bureau)  # from here on everybody who dates an issue waits
+        before = await measure_of(actor.bureau)
+        edition = await add_edition(actor, name, written)
+        since = plan.looked_at - MARGIN if before == plan.before else None
+        at = max(now(), edition.changed_at)
+        moves = await _moves_by(actor.bureau, name, before, _with(before, edition), at, since)
+        _must_not_breach([move for move in moves if move.is_new_breach])
+        walk = await begin_recount(actor, f"{name}{EDITION}{edition.version}")
+        on_commit(lambda: finish_recount(walk, pages_max=PROMPT_PAGES))
+    return edition
+
+
+async def _moves_by(
+    bureau: UUID, name: str, before: Measure, after: Measure, moment: datetime, since: datetime | None = None
+) -> list[Move]:
+    """Dates of open issues of the policy that the edition changes, a thousand issues read at a time; with `since`, only of those
+    touched from then on."""
+    found: list[Move] = []
     last = UUID(int=0)
-    lock = " FOR UPDATE" if hold and is_postgres() else ""
+    touched = "AND updated_at >= $4" if since is not None else ""
     while True:
         rows = await fetch(
-            f"SELECT id, number, policy_version, {', '.join(DUE_COLUMNS)} FROM issue WHERE bureau = $1 AND policy = $2"
-            f" AND closed_at IS NULL AND id > $3 ORDER BY id LIMIT {CHUNK}{lock}",
-            [bureau, name, last],
+            "SELECT id, number FROM issue WHERE bureau = $1 AND policy = $2"
+            f" AND closed_at IS NULL AND id > $3 {touched} ORDER BY id LIMIT {CHUNK}",
+            [bureau, name, last, *([since] if since is not None else [])],
         )
         if not rows:
             return found
         lines = await timelines(bureau, [row["id"] for row in rows])
         for row in rows:
             events = lines[row["id"]]
-            old = policy_of(events, before.editions, moment)
-            if old is not policy_of(events, after.editions, moment):
+            if policy_of(events, before.editions, moment) is not policy_of(events, after.editions, moment):
                 pairs = _pairs(dues_of(events, before, moment), dues_of(events, after, moment))
                 moves = [_move(row["number"], clock, one, other, moment) for clock, one, other in pairs]
-                found.append(
-                    _Moved(row["id"], row["number"], row, events, [move for move in moves if move is not None])
-                )
+                found += [move for move in moves if move is not None]
         last = rows[-1]["id"]
+        await asyncio.sleep(0)  # whoever waits for this process has a turn
 
 
 def _pairs(before: list[Due], after: list[Due]) -> list[tuple[str, Due | None, Due | None]]:
@@ -166,20 +200,6 @@ def _move(number: str, clock: str, old: Due | None, new: Due | None, moment: dat
         number=number, clock=clock, clock_zh=BY_NAME[clock].zh, before=was, after=will,
         is_new_breach=breached and not was_breached,
     )  # fmt: skip
-
-
-async def _store(actor: Actor, moved: list[_Moved], measure: Measure, moment: datetime) -> None:
-    changes = []
-    for one in moved:
-        pending = min(one.row["next_timer_at"], moment)
-        columns = due_columns(dues_of(one.lines, measure, moment), measure.calendar, pending)
-        version = int(policy_of(one.lines, measure.editions, moment).version)
-        changes.append((one.id, version, *(columns[name] for name in DUE_COLUMNS)))
-        touch(actor.bureau, KIND, one.id)
-        kept = {move.clock: move.before.isoformat() for move in one.moves if move.before is not None}
-        await record_event(actor, "issue.redate", KIND, one.id, {"policy": version, "before": kept})
-    if changes:
-        await executemany(f"UPDATE issue SET {_SET} WHERE id = $1", changes)
 
 
 async def show_clocks(actor: Actor, named: str, moment: datetime | None = None) -> ClocksOut:

@@ -63,11 +63,14 @@ def policy_show(name: str, bureau: str, as_json: bool) -> None:
 @click.option("--from", "valid_from", type=click.DateTime(["%Y-%m-%d"]), help="First day; today when left out.")
 @click.option("--open-too", is_flag=True, help="Also for the issues that are open now.")
 @click.option("--dry-run", is_flag=True, help="Only show which dates would move.")
+@click.option(
+    "--forward", is_flag=True, help="If it would make somebody late in the past: from tomorrow, for new issues."
+)
 @click.option("--note", default="")
 @bureau_option
 @json_option
 def policy_edit(
-    name: str, limits: tuple[str, ...], zh: str, valid_from: date | None, open_too: bool, dry_run: bool, note: str,
+    name: str, limits: tuple[str, ...], zh: str, valid_from: date | None, open_too: bool, dry_run: bool, forward: bool, note: str,
     bureau: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a new edition of policy NAME, with these LIMITS instead of those it has; `clock=` takes one away.
@@ -90,7 +93,7 @@ def policy_edit(
         if last is not None:
             written = replace(written, rules=last.rules)
         return await change_policy(
-            actor, name, msgspec.convert(msgspec.to_builtins(written), NewEdition), dry_run=dry_run
+            actor, name, msgspec.convert(msgspec.to_builtins(written), NewEdition), dry_run=dry_run, forward=forward
         )
 
     effect = run(work)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Request, get, post, put
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from server.clocks.policies.actions import PolicyOut, list_policies
 from server.clocks.policies.editions import NewEdition
@@ -27,8 +27,11 @@ async def get_policy(request: Request[Any, Any, Any], name: FromPath[str]) -> li
 
 
 @put("/clock-policies/{name:str}", tags=["clocks"])
-async def put_policy(request: Request[Any, Any, Any], name: FromPath[str], data: JSONBody[NewEdition]) -> Effect:
-    return await once(request, request.user, lambda: change_policy(request.user, name, data))  # type: ignore[return-value]
+async def put_policy(
+    request: Request[Any, Any, Any], name: FromPath[str], data: JSONBody[NewEdition], forward: FromQuery[bool] = False
+) -> Effect:
+    """The next edition. With `forward`, one that would make somebody late in the past holds from tomorrow for new issues."""
+    return await once(request, request.user, lambda: change_policy(request.user, name, data, forward=forward))  # type: ignore[return-value]
 
 
 @post("/clock-policies/{name:str}/dry-run", tags=["clocks"], status_code=200)

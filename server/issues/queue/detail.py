@@ -75,7 +75,8 @@ class LinkOut(Struct, frozen=True, kw_only=True):
 
 
 class RedateOut(Struct, frozen=True, kw_only=True):
-    """Dates that a change of the calendar moved: column → before and after."""
+    """Dates that a change of the rules moved: column → before and after. `calendar` is its version, or `ordinary@2`, the edition
+    of a policy."""
 
     at: datetime
     calendar: str

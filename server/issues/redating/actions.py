@@ -35,6 +35,8 @@ from sync.transaction import executemany, fetch, is_postgres, on_commit, retryin
 SHOWN_MAX = 50
 PROMPT_PAGES = 20
 """How far a walk goes before the edit is answered; the timetable goes on with it."""
+EDITION = "@"
+"""In the cause of a walk: `ordinary@2` is an edition of a policy, all else a version of the calendar."""
 MARGIN = timedelta(minutes=1)
 """Clocks of two processes may differ by less."""
 _REDATE = "id uuid, bureau uuid, issue uuid, at timestamptz, cause text, dates text"
@@ -228,7 +230,7 @@ async def _step(walk: UUID) -> bool:
             return False  # another process was here
         if await measure_of(row.bureau) != measure:
             return False  # counted by a calendar or a policy that has been replaced since
-        present.moved += await _write(row, page, measure.calendar.version)
+        present.moved += await _write(row, page, row.cause if EDITION in row.cause else measure.calendar.version)
         if page.last is None:
             present.finished_at = now()
         else:
@@ -237,7 +239,7 @@ async def _step(walk: UUID) -> bool:
     return page.last is None
 
 
-async def _write(walk: Recount, page: Page, version: str) -> int:
+async def _write(walk: Recount, page: Page, cause: str) -> int:
     """Changed rows only. What a verb has touched since it was read is dated by the new calendar already."""
     if not page.shifts:
         return 0
@@ -263,14 +265,20 @@ async def _write(walk: Recount, page: Page, version: str) -> int:
     moment, actor = now(), Actor(bureau=walk.bureau, person=walk.person, name="")
     dates = [_dates(shift) for shift in shifts]
     rows = [
-        (new_id(), walk.bureau, shift.issue, moment, version, msgspec.json.encode(told).decode())
+        (new_id(), walk.bureau, shift.issue, moment, cause, msgspec.json.encode(told).decode())
         for shift, told in zip(shifts, dates, strict=True)
     ]
     await insert("issue_redate", _REDATE, rows)
     for shift, told in zip(shifts, dates, strict=True):
         touch(walk.bureau, KIND, shift.issue)
         before = {name: pair[0] for name, pair in told.items()}
-        await record_event(actor, "issue.redate", KIND, shift.issue, {"calendar": version, "before": before})
+        await record_event(
+            actor,
+            "issue.redate",
+            KIND,
+            shift.issue,
+            {"policy" if EDITION in cause else "calendar": cause, "before": before},
+        )
     return len(shifts)
 
 

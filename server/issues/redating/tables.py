@@ -13,7 +13,7 @@ class Recount(Table, tablename="issue_recount"):
     bureau = UUID()
     person = UUID()
     cause = Text()
-    """The version of the calendar that set it off."""
+    """What set it off: a version of the calendar, or `ordinary@2`, an edition of a policy."""
     last = UUID()
     moved = Integer(default=0)
     started_at = Timestamptz()

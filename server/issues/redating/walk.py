@@ -1,6 +1,6 @@
 """A page of the open queue counted anew: which dates differ, and whom it would make late after the fact. Reads only.
 
-Raw SQL: a change of the calendar comes by every open issue of a bureau, a thousand at a time, with their timelines.
+Raw SQL: a change of the calendar or of a policy comes by every open issue of a bureau, a thousand at a time, with their timelines.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from server.clocks.due import Due
-from server.issues.steps.dues import DUE_COLUMNS, Measure, due_columns, dues_of
+from server.issues.steps.dues import DUE_COLUMNS, Measure, due_columns, dues_of, policy_of
 from server.issues.steps.parts import answer_due, part_dues
 from sync.bulk import among, ids
 from sync.transaction import fetch
@@ -93,6 +93,7 @@ async def read_page(
         own = parts.get(_id(row["id"]), [])
         dues = dues_of(events, measure, moment)
         columns = due_columns(dues, measure.calendar, min(row["next_timer_at"], moment))
+        columns["policy_version"] = int(policy_of(events, measure.editions, moment).version)
         changed = {name: value for name, value in columns.items() if row[name] != value}
         if changed.keys() == {"next_timer_at"}:
             changed = {}  # the sweep's own affair
@@ -137,7 +138,7 @@ async def _open_issues(bureau: UUID, after: UUID, since: datetime | None) -> lis
     touched = "AND updated_at >= $4" if since is not None else ""
     values: list[Any] = [bureau, after, CHUNK, *([since] if since is not None else [])]
     return await fetch(
-        f"SELECT id, number, events, {names} FROM issue"
+        f"SELECT id, number, events, policy_version, {names} FROM issue"
         f" WHERE bureau = $1 AND closed_at IS NULL AND id > $2 {touched} ORDER BY id LIMIT $3",
         values,
     )

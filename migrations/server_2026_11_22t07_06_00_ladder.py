@@ -5,7 +5,7 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.columns.indexes import IndexMethod
 
-ID = "2026-11-22T06:59:00:000000"
+ID = "2026-11-22T07:06:00:000000"
 VERSION = "1.38.0"
 DESCRIPTION = "choices and ladder"
 
