@@ -30,6 +30,7 @@ COMMANDS = {
     "board": "server.boards.commands:board",
     "ladder": "server.reminders.ladder.commands:ladder",
     "rates": "server.rates.commands:rates",
+    "export": "server.exports.ledger.commands:export",
     "notice": "server.notices.commands:notice",
     "api": "server.simulation.api_command:api",
     "phone": "server.simulation.phone_commands:phone",

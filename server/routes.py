@@ -15,6 +15,7 @@ from server.clocks.choosing import handlers as choosing
 from server.devices import handlers as devices
 from server.enterprises import handlers as enterprises
 from server.enterprises.lists import handlers as enterprise_lists
+from server.exports.ledger import handlers as ledger
 from server.exports.letters import handlers as papers
 from server.feedback import handlers as feedback
 from server.files import handlers as files
@@ -78,6 +79,7 @@ def routers() -> list[ControllerRouterHandler]:
         symposia.router,
         boards.router,
         papers.router,
+        ledger.router,
         campaigns.router,
         links.router,
         links.public,

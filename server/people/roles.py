@@ -27,7 +27,8 @@ ROLES: dict[str, frozenset[str]] = {
             "enterprise.read", "form.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
             "issue.reassign",
             "issue.dispatch", "issue.refuse", "issue.return", "issue.merge", "issue.transfer", "issue.extend", "issue.resolve_on_site",
-            "routing.read", "duty.write", "campaign.read", "visit.read", "file.upload", "file.read", "board.read", "paper.write",
+            "routing.read", "duty.write", "campaign.read", "visit.read", "file.upload", "file.read",
+            "board.read", "paper.write", "ledger.export",
         }
     ),
     HANDLER: frozenset(
@@ -57,7 +58,7 @@ ROLES: dict[str, frozenset[str]] = {
             "record.review", "report.read", "report.file", "report.link", "issue.read", "issue.note", "issue.supervise", "issue.extend",
             "issue.merge", "routing.read", "routing.write", "duty.write", "campaign.read", "campaign.run", "campaign.ask", "visit.read",
             "symposium.record", "task.read", "person.read", "device.enrol", "device.revoke", "quarantine.judge", "audit.read",
-            "file.upload", "file.read", "delivery.read", "board.read", "paper.write",
+            "file.upload", "file.read", "delivery.read", "board.read", "paper.write", "ledger.export",
             "issue.reassign",
         }
     ),
@@ -66,7 +67,7 @@ ROLES: dict[str, frozenset[str]] = {
             "rate.read", "enterprise.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
             "issue.coordinate", "issue.close", "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend",
             "routing.read", "duty.write", "campaign.read", "person.read", "file.read", "visit.read", "symposium.record",
-            "task.read", "board.read", "paper.write",
+            "task.read", "board.read", "paper.write", "ledger.export",
             "issue.reassign",
         }
     ),
