@@ -23,6 +23,7 @@ COMMANDS = {
     "duty": "server.issues.duty.commands:duty",
     "policy": "server.issues.policies.commands:policy",
     "issue": "server.issues.commands:issue",
+    "order": "server.orders.commands:order",
     "calendar": "server.issues.redating.commands:calendar",
     "machine": "server.issues.machine.commands:machine",
     "list": "server.worklists.commands:worklist",

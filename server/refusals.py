@@ -60,6 +60,18 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "请求过于频繁(每分钟最多 {limit} 次),请 {retry_after} 秒后再试",
         "Too many requests by this key, at most {limit} a minute; try again in {retry_after} seconds",
     ),
+    "orders.mapping_unknown": (
+        404,
+        "没有对照表 {mapping},现有:{mappings}",
+        "There is no mapping {mapping}; there are {mappings}",
+    ),
+    "orders.mapping": (422, "对照表第 {line} 行有误:{reason_zh}", "Line {line} of the mapping does not fit: {reason}"),
+    "orders.columns": (
+        422,
+        "缺少列 {missing};文件中有:{found}",
+        "There is no column for {missing}; the file has {found}",
+    ),
+    "orders.clocks": (400, "clocks 只能是 {known}", "clocks is one of {known}, not {clocks}"),
     "open311.form": (400, "请求内容有误:{reason_zh}", "The request is not what this address takes: {reason}"),
     "open311.service": (404, "没有 service_code {service}", "There is no service_code {service}"),
     "open311.request": (404, "没有 service_request_id {id}", "There is no service_request_id {id}"),

@@ -25,6 +25,7 @@ from server.notices.channels import handlers as channels
 from server.notices.inbox import handlers as inbox
 from server.notices.outbox import handlers as outbox
 from server.open311 import handlers as open311
+from server.orders import handlers as orders
 from server.people import handlers as people
 from server.quarantine import handlers as quarantine
 from server.questionnaires import handlers as questionnaires
@@ -84,4 +85,5 @@ def routers() -> list[ControllerRouterHandler]:
         links.router,
         links.public,
         open311.router,
+        orders.router,
     ]

@@ -55,7 +55,8 @@ ROLES: dict[str, frozenset[str]] = {
     SUPERVISOR: frozenset(
         {
             "rate.read", "enterprise.read", "enterprise.write", "enterprise.import", "enterprise.assign", "form.read", "record.read",
-            "record.review", "report.read", "report.file", "report.link", "issue.read", "issue.note", "issue.supervise", "issue.extend",
+            "record.review", "report.read", "report.file", "report.link", "issue.read", "issue.import",
+            "issue.note", "issue.supervise", "issue.extend",
             "issue.merge", "routing.read", "routing.write", "duty.write", "campaign.read", "campaign.run", "campaign.ask", "visit.read",
             "symposium.record", "task.read", "person.read", "device.enrol", "device.revoke", "quarantine.judge", "audit.read",
             "file.upload", "file.read", "delivery.read", "board.read", "paper.write", "ledger.export",
@@ -64,7 +65,8 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     COORDINATOR: frozenset(
         {
-            "rate.read", "enterprise.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.note",
+            "rate.read", "enterprise.read", "record.read", "report.read", "report.file", "report.link", "issue.read", "issue.import",
+            "issue.note",
             "issue.coordinate", "issue.close", "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend",
             "routing.read", "duty.write", "campaign.read", "person.read", "file.read", "visit.read", "symposium.record",
             "task.read", "board.read", "paper.write", "ledger.export",
