@@ -16,8 +16,8 @@ from server.enterprises.lists.spreadsheet import open_list
 from server.enterprises.tables import Enterprise
 from server.issues.steps.letters import letters_of
 from server.moment import now
-from server.orders.lines import Known, Order, headings, read_order
-from server.orders.mapping import Mapping
+from server.orders.reading.lines import Known, Order, headings, read_order
+from server.orders.reading.mapping import Mapping
 from server.orders.tables import ImportedOrder
 from server.orders.writing import Choice, write_orders
 from server.people.actor import Actor

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from server.console import EXIT_REFUSED, bureau_option, console_actor, json_option, out, print_json, print_table, run
 from server.orders.actions import CLOCKS, OrdersReport, import_orders
-from server.orders.mapping import SHIPPED, read_mapping, shipped
 from server.orders.news import News, list_news
+from server.orders.reading.mapping import SHIPPED, read_mapping, shipped
 
 SHOWN_MAX = 20
 """Lines of each sort that are printed; --json has them all."""

@@ -10,8 +10,8 @@ from litestar.params import FromQuery, JSONBody
 
 from server.enterprises.lists.handlers import ENVELOPE_BYTES
 from server.orders.actions import OrdersReport, import_orders
-from server.orders.mapping import Mapping, read_mapping, shipped
 from server.orders.news import News, Receipt, list_news, receive_news
+from server.orders.reading.mapping import Mapping, read_mapping, shipped
 from server.refusals import refusal
 from server.settings import settings
 

@@ -16,7 +16,7 @@ from server.issues.steps.letters import define_letter
 from server.issues.steps.opening import KIND, issue_of
 from server.issues.tables import Issue, IssueEvent, IssueUnit
 from server.moment import now
-from server.orders.lines import Order
+from server.orders.reading.lines import Order
 from server.orders.tables import ImportedOrder
 from server.people.actor import Actor
 from server.people.tables import Unit

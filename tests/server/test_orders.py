@@ -181,7 +181,7 @@ def test_the_console_says_what_would_happen(tmp_path):
 async def test_ten_thousand_lines_with_three_hundred_bad_ones_go_in_chunks_and_go_on_after_a_cut(donghu):
     from server.console import console_actor
     from server.orders.actions import import_orders
-    from server.orders.mapping import shipped
+    from server.orders.reading.mapping import shipped
 
     await ready(donghu)
     rows = [[f"L-{n}", *OPEN[1:4], "不存在" if n % 33 == 0 and n < 9900 else "", *OPEN[5:]] for n in range(1, 10_001)]

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from server.enterprises import credit_code
 from server.enterprises.lists.difference import Invalid
-from server.orders.mapping import Mapping, folded
+from server.orders.reading.mapping import Mapping, folded
 from server.refusals import refusal
 
 TEXT_MAX = {"number": 100, "title": 200, "description": 10_000, "reply": 4000, "progress": 4000, "enterprise": 200}
