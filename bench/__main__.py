@@ -27,6 +27,7 @@ NAMES = {
     "history": "bench.history",
     "poke": "bench.poke",
     "similar": "bench.similar",
+    "queue": "bench.queue",
     "sweep": "bench.sweep",
 }
 

@@ -106,7 +106,7 @@ async def test_every_filter_finds_what_it_says_and_its_refusal_the_rest(donghu):
     expected = {
         ("state", "SUBMITTED,DISPATCHED"): "126", ("state", "closed"): "5", ("state", "all"): "123456",
         ("unit", "finance"): "234", ("lead", "finance,hr"): "234", ("team", "donghu"): "234", ("team", "hr"): "",
-        ("person", "zhou"): "12346", ("category", "01"): "1234", ("category", "03,01"): "1234",
+        ("person", "zhou"): "12346", ("handler", "wu,qian"): "", ("category", "01"): "1234", ("category", "03,01"): "1234",
         ("urgency", "pressing"): "3", ("source", "symposium"): "3", ("policy", "ordinary"): "12346",
         ("text", "变压器"): "3", ("text", "贷款 增容"): "3", ("text", "说不清"): "6", ("text", "%"): "12346",
         ("unsigned", "true"): "2", ("unsigned", "false"): "1346", ("on_account", "true"): "4", ("waiting", "true"): "4",

@@ -156,7 +156,7 @@ async def _of_units(actor: Actor, wanted: Wanted) -> list[Any]:
 
 async def _of_persons(actor: Actor, wanted: Wanted) -> list[Any]:
     found: list[Any] = []
-    for name, column in (("person", Issue.person), ("owner", Issue.escalation_owner)):
+    for name, column in (("handler", Issue.handler), ("person", Issue.person), ("owner", Issue.escalation_owner)):
         logins = getattr(wanted, name)
         if not logins:
             continue

@@ -187,14 +187,23 @@ class Lit(Struct, frozen=True):
     paused: bool
 
 
-async def explain_plan(actor: Actor, wanted: Wanted, sort: str = "due") -> str:
-    """How the database would read the first page, piece by piece: for the operator who wonders, and for the test that cares."""
+async def statements_of(
+    actor: Actor, wanted: Wanted, sort: str = "due", limit: int = 51
+) -> list[tuple[str, list[Any]]]:
+    """What the first page asks of the database, piece by piece, with the values."""
     actor.must("issue.read")
     order, is_backwards = order_of(sort)
+    kind = "postgres" if is_postgres() else "sqlite"
+    pages = [_page(piece, order, is_backwards, None, limit) for piece in await _pieces(actor, wanted, order)]
+    compiled = [page.querystrings[0].compile_string(engine_type=kind) for page in pages]
+    return [(statement, list(values)) for statement, values in compiled]
+
+
+async def explain_plan(actor: Actor, wanted: Wanted, sort: str = "due") -> str:
+    """How the database would read the first page: for the operator who wonders, and for the test that cares."""
+    actor.must("issue.read")
     prefix = "EXPLAIN " if is_postgres() else "EXPLAIN QUERY PLAN "
     told = []
-    for piece in await _pieces(actor, wanted, order):
-        query = _page(piece, order, is_backwards, None, 51)
-        statement, values = query.querystrings[0].compile_string(engine_type="postgres" if is_postgres() else "sqlite")
+    for statement, values in await statements_of(actor, wanted, sort):
         told += [str(row[0] if is_postgres() else row[3]) for row in await fetch(prefix + statement, values)]
     return "\n".join(told)

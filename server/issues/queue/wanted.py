@@ -32,6 +32,8 @@ class Wanted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Codes of units that lead."""
     team: Texts = ()
     """Codes of units; whoever stands below them counts too, leading or helping."""
+    handler: Texts = ()
+    """Logins of those who have it in hand."""
     person: Texts = ()
     """Logins of those who wrote down the first report."""
     owner: Texts = ()
