@@ -36,7 +36,7 @@ class Walker:
 
     def run(self, commands: str) -> str:
         script = f"set -euo pipefail\ncd {self.folder}\n{commands}"
-        done = subprocess.run(["bash", "-c", script], env=self.environment, capture_output=True, text=True, timeout=180)
+        done = subprocess.run(["bash", "-c", script], env=self.environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return done.stdout
 

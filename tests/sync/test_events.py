@@ -132,10 +132,10 @@ async def test_rule_18_news_that_were_lost_are_found_by_looking_at_the_head(worl
     monkeypatch.setattr("sync.feed.encode_news", lambda news: "lost")
     monkeypatch.setattr("sync.feed.tell", lambda news: None)
     await write(world, "a", "nobody was told")
-    assert await li.next(SOON) == await head(world)
+    await told(li, await head(world))
     assert wang.upto < await head(world)
     await watch(world, "a", person=WANG)
-    assert await wang.next(SOON) == await head(world)
+    await told(wang, await head(world))
 
 
 async def test_rule_18_a_connection_that_is_cut_is_made_again(world, room):

@@ -12,8 +12,6 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from msgspec import Struct
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from forms.workbook.door import Limits, examine
 from server.refusals import refusal
@@ -136,6 +134,9 @@ def _within(cells: list[str], line: int) -> list[str]:
 
 def _open_workbook(content: bytes) -> Sheet:
     """The first visible sheet. Values only: what a formula gave when the file was saved."""
+    from openpyxl import load_workbook  # takes 0.1 s to load; most commands read no workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         _refuse_entities(content)
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
