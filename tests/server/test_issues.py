@@ -622,13 +622,13 @@ async def test_result_letters_are_the_bureau_s_own_and_keep_the_meaning_they_wer
     old = (await donghu.he.client.get(f"/v1/issues/{numbers[0]}")).json()
     assert old["letter_definition"] == "已解决"
     dated = {"at": datetime.now(UTC).isoformat()}
-    later = [{"letter": "乙", "zh": "列入计划"}]
+    later = [{"letter": "乙", "zh": "列入计划"}, {"letter": "A", "zh": "办结"}]
     assert (await donghu.sun.client.put("/v1/letters", json=later)).status_code == 200
     before = (await donghu.he.client.get("/v1/letters", params=dated)).json()
     shipped = (await donghu.he.client.get("/v1/letters", params={"at": FRIDAY.isoformat()})).json()
     assert [one["letter"] for one in before] == ["甲", "A"], "what was in force then"
     assert [one["letter"] for one in shipped] == ["A", "B", "C", "D"]
-    assert [one["letter"] for one in (await donghu.he.client.get("/v1/letters")).json()] == ["乙"]
+    assert [one["letter"] for one in (await donghu.he.client.get("/v1/letters")).json()] == ["乙", "A"]
     assert (await donghu.he.client.get("/v1/letters?at=2026-09-01T00:00:00")).json()["code"] == "issue.filter"
     twice = await donghu.sun.client.put("/v1/letters", json=[ours[0], ours[0]])
     assert twice.json()["code"] == "issue.letters"
