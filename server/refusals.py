@@ -438,6 +438,31 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "{login} 没有办理 {unit} 事项的角色,请先授予 handler",
         "{login} has no role to handle issues of {unit}; grant handler first",
     ),
+    "category.unknown": (404, "没有这个代码:{category}", "No such code: {category}"),
+    "category.retired": (
+        409,
+        "{category} 已停用,现用 {successor}",
+        "{category} is retired; use {successor}",
+    ),
+    "category.shape": (422, "类别代码须为两位或四位数字:{category}", "A category is two or four digits: {category}"),
+    "category.parent": (
+        422,
+        "{category} 的上级 {parent} 不存在或已停用",
+        "{parent}, above {category}, does not exist or is retired",
+    ),
+    "category.kept": (409, "{category}(说不清)不能停用", "{category} (don't know) cannot be retired"),
+    "category.children": (
+        409,
+        "请先停用 {category} 下的 {children}",
+        "Retire {children} below {category} first",
+    ),
+    "category.successor": (
+        422,
+        "替代代码 {successor} 不存在、已停用或就是本身",
+        "The successor {successor} does not exist, is retired, or is the code itself",
+    ),
+    "label.unknown": (404, "没有这个标签:{label}", "No such label: {label}"),
+    "label.many": (422, "一件事项最多 {limit} 个标签", "An issue carries at most {limit} labels"),
     "duty.same": (409, "{number} 已由 {login} 经办", "{login} handles {number} already"),
     "duty.away": (409, "{login} 请假至 {until},请改派在岗人员", "{login} is away until {until}; name somebody on duty"),
     "duty.nobody": (

@@ -14,6 +14,7 @@ from server.issues.drafts.handlers import HANDLERS as DRAFTS
 from server.issues.duty.handlers import HANDLERS as DUTY
 from server.issues.joining.bulk import Merged, MergeMany, merge_issues
 from server.issues.joining.cases import AnswerAll, Common, NewCommon, answer_all, open_common
+from server.issues.labels.handlers import HANDLERS as LABELS
 from server.issues.machine.handlers import HANDLERS as MACHINE
 from server.issues.policies.handlers import HANDLERS as POLICIES
 from server.issues.queue.detail import IssueOut, show_issue
@@ -125,7 +126,7 @@ def route_for(verb: Verb) -> Any:
 router = Router(
     "/v1",
     route_handlers=[
-        listing(), get_issue, post_merges, post_common, post_answers, get_letters, put_letters, *CALENDAR, *DRAFTS, *DUTY,
+        listing(), get_issue, post_merges, post_common, post_answers, get_letters, put_letters, *CALENDAR, *DRAFTS, *DUTY, *LABELS,
         *POLICIES, *MACHINE,
         *(route_for(verb) for verb in VERBS.values() if verb.route and verb.name not in ELSEWHERE),
     ],

@@ -16,6 +16,7 @@ from server.routing.checking.complaints import Complaint
 from server.routing.checking.preview import Asked, Preview, check_rules
 from server.routing.posts.handlers import HANDLERS as POSTS
 from server.routing.route import Rule
+from server.routing.taxonomy.handlers import HANDLERS as TAXONOMY
 
 
 class CategoryOut(Struct, frozen=True):
@@ -25,6 +26,7 @@ class CategoryOut(Struct, frozen=True):
     en: str
     icon: str
     successor: str
+    is_retired: bool
 
 
 class NewMatrix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,7 +38,10 @@ class NewMatrix(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 @get("/categories")
 async def get_categories(request: Request[Any, Any, Any]) -> list[CategoryOut]:
     rows = await list_categories(request.user)
-    return [CategoryOut(row.code, row.parent, row.zh, row.en, row.icon, row.successor) for row in rows]
+    return [
+        CategoryOut(row.code, row.parent, row.zh, row.en, row.icon, row.successor, row.retired_at is not None)
+        for row in rows
+    ]
 
 
 @get("/routing")
@@ -65,5 +70,7 @@ async def post_preview(request: Request[Any, Any, Any], data: JSONBody[Asked]) -
 
 
 router = Router(
-    "/v1", route_handlers=[get_categories, get_routing, put_routing, post_check, post_preview, *POSTS], tags=["routing"]
+    "/v1",
+    route_handlers=[get_categories, get_routing, put_routing, post_check, post_preview, *POSTS, *TAXONOMY],
+    tags=["routing"],
 )

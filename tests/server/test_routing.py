@@ -117,6 +117,7 @@ async def test_the_shipped_matrix_loads_once_its_units_exist_and_names_those_tha
     assert len(categories) == 104
     assert categories[1] == {
         "code": "0101", "parent": "01", "zh": "流动资金贷款", "en": "Working-capital loan", "icon": "", "successor": "",
+        "is_retired": False,
     }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from server.issues.steps.urging import answer_supervision, must_come, supervise,
 from server.issues.tables import Issue
 from server.people.tables import Person
 from server.refusals import refusal
+from server.routing.taxonomy.actions import must_be_in_use
 from server.settings import settings
 from server.worktime.actions import calendar_of
 from server.worktime.calendar import WorkCalendar
@@ -47,6 +48,8 @@ def before_closing(guard: Guard) -> None:
 
 async def dispatch(step: Step) -> None:
     fields, issue = step.fields, step.issue
+    if fields.category:
+        await must_be_in_use(issue.bureau, fields.category)
     route = await route_of(issue, fields.category)
     lead, co = fields.lead or route.lead, list(fields.co or ([] if fields.lead else route.co))
     if not lead:
