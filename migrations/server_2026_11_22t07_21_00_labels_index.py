@@ -2,7 +2,7 @@
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
-ID = "2026-11-22T07:10:00:000000"
+ID = "2026-11-22T07:21:00:000000"
 VERSION = "1.38.0"
 DESCRIPTION = "indexes of labels"
 INDEXES = {

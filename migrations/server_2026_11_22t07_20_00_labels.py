@@ -8,7 +8,7 @@ from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.columns.indexes import IndexMethod
 
-ID = "2026-11-22T07:09:00:000000"
+ID = "2026-11-22T07:20:00:000000"
 VERSION = "1.38.0"
 DESCRIPTION = "labels"
 
