@@ -138,7 +138,7 @@ def _table(what: str) -> Any:
 
 
 def _new(bureau: UUID, what: str, code: str) -> Any:
-    made = {"id": named_id(what, bureau, code), "bureau": bureau, "code": code, "zh": ""}
+    made: dict[str, Any] = {"id": named_id(what, bureau, code), "bureau": bureau, "code": code, "zh": ""}
     return Category(**made, parent=code[:2] if len(code) > 2 else "") if what == CATEGORY else Label(**made)
 
 
