@@ -15,9 +15,8 @@ from server.clocks.due import Due, due_dates
 from server.clocks.span import start_of_day
 from server.enterprises.tables import Enterprise
 from server.issues.states import DRAFT
-from server.issues.steps.dues import Measure, clock_events, dues_of, measure_of, policy_of
+from server.issues.steps.dues import Line, Measure, clock_events, dues_of, measure_of, policy_of, timelines
 from server.issues.tables import NEVER, Issue
-from server.issues.timers.sweep import Line, timelines
 from server.people.actor import Actor
 from server.people.tables import Unit
 from server.rates.formulas import Case, answered, called_back, limited

@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from server.clocks.clock import BY_NAME
+from server.issues.steps.joining import confidential_issues
 from server.issues.steps.opening import KIND
 from server.issues.steps.step import Step, parts_of
 from server.issues.tables import Issue, IssueEvent
@@ -35,7 +36,8 @@ async def follow_moves(step: Step, event: IssueEvent) -> None:
     rung = ladder.rung_for(outcome) if ladder.knows(outcome) else ladder.rung_for(topic)
     if rung is None:
         return
-    telling = await _telling(issue, rung, await staff_of(issue.bureau), f"event {event.id}")
+    text = (await _texts(issue.bureau, [issue]))[issue.id]
+    telling = await _telling(issue, rung, await staff_of(issue.bureau), f"event {event.id}", text)
     persons = telling.persons - {step.actor.person}
     await tell(issue.bureau, [replace(telling, persons=persons)])
 
@@ -48,16 +50,24 @@ async def follow_signals(bureau: UUID, signals: Sequence[Signal]) -> None:
         return
     staff = await staff_of(bureau)
     rows = await Issue.objects().where(Issue.bureau == bureau, Issue.id.is_in([signal.issue for signal, _ in wanted]))
-    issues = {row.id: row for row in rows}
+    issues, texts = {row.id: row for row in rows}, await _texts(bureau, rows)
     tellings = [
-        await _telling(issues[signal.issue], rung, staff, f"signal {signal.id}", signal.clock, signal.due)
+        await _telling(
+            issues[signal.issue], rung, staff, f"signal {signal.id}", texts[signal.issue], signal.clock, signal.due
+        )
         for signal, rung in wanted
     ]
     await tell(bureau, tellings)
 
 
+async def _texts(bureau: UUID, issues: Sequence[Issue]) -> dict[UUID, str]:
+    """What a notice says of each: its title, but nothing of what was said in confidence, because notices leave the house."""
+    silent = await confidential_issues(bureau, [issue.id for issue in issues])
+    return {issue.id: "" if issue.id in silent else issue.title for issue in issues}
+
+
 async def _telling(
-    issue: Issue, rung: Rung, staff: Staff, key: str, clock: str = "", due: datetime | None = None
+    issue: Issue, rung: Rung, staff: Staff, key: str, text: str, clock: str = "", due: datetime | None = None
 ) -> Telling:
     co = [part.unit for part in await parts_of(issue)] if CO_HANDLER in rung.to else []
     persons = staff.meant(rung.to, issue.lead, co, issue.person) - {SYSTEM}
@@ -67,14 +77,14 @@ async def _telling(
         key=key,
         subject_kind=KIND,
         subject=issue.id,
-        words=_words(issue, rung, staff, clock, due),
+        words=_words(issue, rung, staff, text, clock, due),
         persons=frozenset(persons),
         units=frozenset(unit for unit in units if unit is not None),
         is_urgent=issue.policy == URGENT,
     )
 
 
-def _words(issue: Issue, rung: Rung, staff: Staff, clock: str, due: datetime | None) -> Words:
+def _words(issue: Issue, rung: Rung, staff: Staff, text: str, clock: str, due: datetime | None) -> Words:
     named = BY_NAME.get(clock)
     day = due.astimezone(settings.timezone).strftime("%Y-%m-%d %H:%M") if due is not None else "-"
     places: dict[str, Any] = {"number": issue.number, "unit": staff.names.get(issue.lead, "-"), "due": day}
@@ -87,8 +97,8 @@ def _words(issue: Issue, rung: Rung, staff: Staff, clock: str, due: datetime | N
     return Words(
         title_zh=rung.zh.format_map(places | {"clock": named.zh if named is not None else clock}),
         title_en=rung.en.format_map(places | {"clock": named.en if named is not None else clock}),
-        text_zh=issue.title,
-        text_en=issue.title,
+        text_zh=text,
+        text_en=text,
         facts=facts,
     )
 

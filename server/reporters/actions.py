@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from server.audit.actions import record_event
-from server.issues.actions import reach_issue
+from server.issues.actions import hold_issue, reach_issue
 from server.issues.states import VERBS
 from server.issues.steps.dues import timeline
 from server.issues.steps.joining import links_of
@@ -81,7 +81,7 @@ async def make_link(actor: Actor, named: str, report: UUID, handing: Handing) ->
     actor.must("issue.call_back")
     token = secrets.token_urlsafe(TOKEN_BYTES)
     async with transaction():
-        issue = await _reach_report(actor, named, report)
+        issue = await _hold_report(actor, named, report)
         for event in await timeline(issue.bureau, issue.id):
             if event.verb in HANDLING and event.person == actor.person:
                 done = VERBS[event.verb]
@@ -101,7 +101,7 @@ async def revoke_link(actor: Actor, named: str, report: UUID) -> None:
     """It stops working at once."""
     actor.must("issue.call_back")
     async with transaction():
-        await _reach_report(actor, named, report)
+        await _hold_report(actor, named, report)
         await _revoke(actor, report)
 
 
@@ -128,8 +128,9 @@ async def list_replies(actor: Actor, named: str) -> list[Replied]:
     ]  # fmt: skip
 
 
-async def _reach_report(actor: Actor, named: str, report: UUID) -> Issue:
-    issue = await reach_issue(actor, named)
+async def _hold_report(actor: Actor, named: str, report: UUID) -> Issue:
+    """Of two who make a link at once the second revokes the first's."""
+    issue = await hold_issue(actor, named)
     if not any(link.report == report and link.state == CONFIRMED for link in await links_of(issue.bureau, issue.id)):
         raise refusal("report.unknown")
     return issue

@@ -49,6 +49,17 @@ async def test_whoever_has_to_go_on_is_told_and_whoever_did_it_is_not(donghu):
     assert (first["topic"], first["facts"]["number"]) == ("issue.review.sent_back", number)
 
 
+@pytest.mark.parametrize(("confidentiality", "text"), [("", "流动资金紧张"), ("trade_secret", "")])
+async def test_what_was_said_in_confidence_stands_in_no_notice(donghu, confidentiality, text):
+    (number,) = await filed(donghu, report(donghu, title="流动资金紧张", confidentiality=confidentiality))
+    await do(donghu.lin, number, "dispatch", lead="finance")
+    with moment.at(moment.now() + timedelta(days=30)):
+        await sweep()
+    inbox = (await donghu.he.client.get("/v1/notices")).json()["items"]
+    assert {(one["text_zh"], one["text_en"]) for one in inbox} == {(text, text)}
+    assert {one["topic"] for one in inbox} > {"issue.dispatch"}
+
+
 async def test_a_refused_move_tells_nobody(donghu):
     (number,) = await filed(donghu, report(donghu))
     await do(donghu.lin, number, "dispatch", 404, lead="nowhere")

@@ -17,8 +17,7 @@ from server.clocks.policies.actions import add_edition, editions_of, next_editio
 from server.clocks.policies.editions import Edition, NewEdition
 from server.issues.actions import reach_issue
 from server.issues.redating.actions import EDITION, MARGIN, PROMPT_PAGES, begin_recount, finish_recount
-from server.issues.steps.dues import Measure, dues_of, measure_of, policy_of, timeline
-from server.issues.timers.sweep import timelines
+from server.issues.steps.dues import Measure, dues_of, measure_of, policy_of, timeline, timelines
 from server.issues.timers.tables import IssueSignal
 from server.moment import now, today
 from server.people.actions import hold_bureau

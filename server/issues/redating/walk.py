@@ -12,23 +12,13 @@ from uuid import UUID
 from msgspec import Struct
 
 from server.clocks.due import Due
-from server.issues.steps.dues import DUE_COLUMNS, Measure, due_columns, dues_of, policy_of
+from server.issues.steps.dues import DUE_COLUMNS, Line, Measure, due_columns, dues_of, policy_of, timelines
 from server.issues.steps.parts import answer_due, part_dues
 from sync.bulk import among, ids
 from sync.transaction import fetch
 
 CHUNK = 1000
 FIRST = UUID(int=0)
-
-
-class Told(Struct):
-    """What the clocks need of a line of the timeline."""
-
-    verb: str
-    outcome: str
-    target: str
-    counts_at: datetime
-    fields: str
 
 
 class Part(Struct):
@@ -85,7 +75,7 @@ async def read_page(
     issues = await _open_issues(bureau, after, since)
     if not issues:
         return Page([], [], None)
-    told = await _timelines(bureau, [_id(row["id"]) for row in issues])
+    told = await timelines(bureau, [_id(row["id"]) for row in issues])
     parts = await _parts(bureau, [_id(row["id"]) for row in issues])
     page = Page([], [], _id(issues[-1]["id"]))
     for row in issues:
@@ -109,14 +99,14 @@ async def read_page(
     return page
 
 
-def _breaches(row: Any, events: list[Told], dues: list[Due], present: Measure, moment: datetime) -> list[Breach]:
+def _breaches(row: Any, events: list[Line], dues: list[Due], present: Measure, moment: datetime) -> list[Breach]:
     if not any(due.breached_at(moment) for due in dues):
         return []
     return _compare(row["number"], dues_of(events, present, moment), dues, moment)
 
 
 def _part_breaches(
-    row: Any, events: list[Told], part: Part, measure: Measure, present: Measure, moment: datetime
+    row: Any, events: list[Line], part: Part, measure: Measure, present: Measure, moment: datetime
 ) -> list[Breach]:
     before, after = (part_dues(part, events, one) for one in (present, measure))
     return _compare(row["number"], before, after, moment)
@@ -142,18 +132,6 @@ async def _open_issues(bureau: UUID, after: UUID, since: datetime | None) -> lis
         f" WHERE bureau = $1 AND closed_at IS NULL AND id > $2 {touched} ORDER BY id LIMIT $3",
         values,
     )
-
-
-async def _timelines(bureau: UUID, issues: list[UUID]) -> dict[UUID, list[Told]]:
-    rows = await fetch(
-        "SELECT issue, verb, outcome, target, counts_at, fields FROM issue_event"
-        f" WHERE issue {among(1)} AND bureau = $2 ORDER BY issue, n",
-        [ids(issues), bureau],
-    )
-    told: dict[UUID, list[Told]] = {}
-    for issue, verb, outcome, target, counts_at, fields in rows:
-        told.setdefault(_id(issue), []).append(Told(verb, outcome, target, counts_at, fields))
-    return told
 
 
 async def _parts(bureau: UUID, issues: list[UUID]) -> dict[UUID, list[Part]]:

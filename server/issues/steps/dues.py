@@ -3,7 +3,8 @@ the columns that repeat the answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,8 @@ from server.moment import now
 from server.settings import settings
 from server.worktime.actions import calendar_of
 from server.worktime.calendar import WorkCalendar
+from sync.bulk import among, ids
+from sync.transaction import fetch
 
 COLUMNS = ("triage", "sign", "first_contact", "reply", "solve")
 DUE_COLUMNS = (
@@ -30,6 +33,16 @@ DUE_COLUMNS = (
 )  # fmt: skip
 """What `due_columns` gives."""
 INSTANT = timedelta(microseconds=1)
+
+
+class Line(Struct):
+    """What the clocks need of a line of the timeline."""
+
+    verb: str
+    outcome: str
+    target: str
+    counts_at: datetime
+    fields: str
 
 
 class Measure(Struct, frozen=True):
@@ -48,6 +61,18 @@ async def timeline(bureau: UUID, issue: UUID) -> list[IssueEvent]:
     return (
         await IssueEvent.objects().where(IssueEvent.bureau == bureau, IssueEvent.issue == issue).order_by(IssueEvent.n)
     )
+
+
+async def timelines(bureau: UUID, issues: Sequence[UUID]) -> dict[UUID, list[Line]]:
+    """Raw, because sweeps and walks read hundreds at a time."""
+    found: dict[UUID, list[Line]] = defaultdict(list)
+    for issue, *line in await fetch(
+        "SELECT issue, verb, outcome, target, counts_at, fields FROM issue_event"
+        f" WHERE issue {among(1)} AND bureau = $2 ORDER BY issue, n",
+        [ids(issues), bureau],
+    ):
+        found[issue if isinstance(issue, UUID) else UUID(str(issue))].append(Line(*line))
+    return found
 
 
 def clock_events(rows: Iterable[Any]) -> list[Event]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from server.issues.states import DRAFT
 from server.issues.steps.opening import KIND
 from server.issues.tables import CONFIRMED, Issue, IssueLink
 from server.people.actor import Actor
+from server.reports.tables import Report
 from sync.feed import touch_many
 
 
@@ -50,6 +52,18 @@ async def links_of(bureau: UUID, issue: UUID) -> list[IssueLink]:
         if known is None or (known.state != CONFIRMED and row.state == CONFIRMED):
             links[row.report] = row
     return list(links.values())
+
+
+async def confidential_issues(bureau: UUID, issues: Sequence[UUID]) -> set[UUID]:
+    """Those of them, whose titles may repeat words an enterprise said in confidence."""
+    told = Report.select(Report.id).where(Report.bureau == bureau, Report.confidentiality != "")
+    rows = await IssueLink.select(IssueLink.issue).where(
+        IssueLink.bureau == bureau,
+        IssueLink.issue.is_in(list(issues)),
+        IssueLink.undone_at.is_null(),
+        IssueLink.report.is_in(told),
+    )
+    return {row["issue"] for row in rows}
 
 
 async def follow_enterprise_merge(actor: Actor, old: UUID, into: UUID) -> None:

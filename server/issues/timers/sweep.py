@@ -3,7 +3,6 @@ tells the followers, and does what the rules say happens by itself."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -17,7 +16,7 @@ from server.clocks.due import Due
 from server.clocks.lights import Timer, timers_from
 from server.issues.actions import move_issue
 from server.issues.fields import Escalate, Note
-from server.issues.steps.dues import DUE_COLUMNS, INSTANT, Measure, due_columns, dues_of, measure_of
+from server.issues.steps.dues import DUE_COLUMNS, INSTANT, Measure, due_columns, dues_of, measure_of, timelines
 from server.issues.steps.opening import KIND
 from server.issues.steps.step import Occurred
 from server.issues.timers.signals import Signal, record_signals, signal_of
@@ -26,7 +25,6 @@ from server.people.actor import system_of
 from server.refusals import Refusal
 from server.settings import settings
 from server.worktime.actions import keep_calendar
-from sync.bulk import among, ids
 from sync.feed import touch
 from sync.transaction import executemany, fetch, is_postgres, retrying, transaction
 
@@ -40,16 +38,6 @@ BUREAUS_DUE = (
     " (SELECT 1 FROM issue WHERE issue.bureau = bureau.id AND issue.next_timer_at <= $1)"
 )
 _SET = ", ".join(f"{name} = ${n}" for n, name in enumerate(DUE_COLUMNS, 2))
-
-
-class Line(Struct):
-    """What the clocks need of a line of the timeline."""
-
-    verb: str
-    outcome: str
-    target: str
-    counts_at: datetime
-    fields: str
 
 
 async def sweep() -> int:
@@ -92,18 +80,6 @@ def chunk_due() -> str:
     skip = " FOR UPDATE SKIP LOCKED" if is_postgres() else ""
     columns = ", ".join(("id", "number", "lead", "escalated", "closed_at", *DUE_COLUMNS))
     return f"SELECT {columns} FROM issue WHERE bureau = $1 AND next_timer_at <= $2 ORDER BY next_timer_at LIMIT {CHUNK}{skip}"
-
-
-async def timelines(bureau: UUID, issues: Sequence[UUID]) -> dict[UUID, list[Line]]:
-    """Raw, because a sweep reads hundreds at a time."""
-    found: dict[UUID, list[Line]] = defaultdict(list)
-    for row in await fetch(
-        "SELECT issue, verb, outcome, target, counts_at, fields FROM issue_event"
-        f" WHERE issue {among(1)} AND bureau = $2 ORDER BY issue, n",
-        [ids(issues), bureau],
-    ):
-        found[row["issue"]].append(Line(row["verb"], row["outcome"], row["target"], row["counts_at"], row["fields"]))
-    return found
 
 
 def _change(
