@@ -16,6 +16,7 @@ from server.issues.actions import move_issue
 from server.issues.drafts.actions import DraftOut, begin_issue, change_draft, discard_draft, show_draft
 from server.issues.drafts.submitting import Draft
 from server.issues.fields import Dispatch, Nothing
+from server.issues.joining.commands import issue_common, issue_merge, issue_split
 from server.issues.queue.detail import IssueOut, show_issue
 from server.issues.queue.listing import Queue, list_queue
 from server.issues.queue.wanted import wanted_from
@@ -28,6 +29,11 @@ _LAMPS = {name: zh for name, (zh, _) in LIGHTS.items()} | {"": "-"}
 @click.group()
 def issue() -> None:
     """The follow-up queue."""
+
+
+issue.add_command(issue_merge)
+issue.add_command(issue_split)
+issue.add_command(issue_common)
 
 
 @issue.command("list")
