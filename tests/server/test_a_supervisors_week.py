@@ -84,6 +84,11 @@ async def told(member: Any) -> list[str]:
     return [one["title_zh"] for one in reversed(found)]
 
 
+async def counts(member: Any) -> dict[str, int]:
+    """How much there is in each of the lists everybody has, without the empty ones."""
+    return {one["list"]: one["count"] for one in await get(member, "/v1/worklists/counts") if one["count"]}
+
+
 async def figures(member: Any, board: str) -> dict[str, int]:
     """What a board counts, without its noughts; every figure opens as many cases."""
     cells = [cell for cell in (await get(member, f"/v1/boards/{board}"))["cells"] if cell["n"]]
@@ -214,6 +219,10 @@ async def thursday(week: Any) -> None:
         assert "2026-09-16(周三) 11:00 至 2026-09-17(周四) 09:00 待企业补充,扣除 1 个工作日。" in [
             sentence["zh"] for sentence in due_of(resumed, "solve")["explain"]
         ]
+    with at("thu", "09:30"):
+        await do(week.sun, week.workers, "urging", words="企业停产在即,请拿出时间表")
+        (letter,) = await get(week.tang, f"/v1/issues/{week.workers}/papers")
+        assert letter["number"] == "催办通知书〔2026〕1号"
     with at("thu", "10:00"):
         await do(week.he, week.loan, "co-request", co=["hr"], words="请出具社保缴费证明")
         helped = await do(week.tang, week.loan, "co-answer", words="证明已开")
@@ -244,6 +253,7 @@ async def friday(week: Any) -> None:
         shown = await issue(week.sun, week.workers)
         assert (shown["redos"], shown["escalated"], shown["light"]) == (2, True, "double_red")
         assert await numbers(week.sun, light="double_red") == [week.workers]
+        print("COUNTS", await counts(week.sun))
         owner = await do(week.sun, week.workers, "escalation", reason="两次不满意,请牵头协调", owner="gao")
         assert owner["escalation_owner"] == str(week.gao.id)
         assert f"{week.workers} 已提级" in await told(week.gao)
