@@ -8,6 +8,7 @@ The week before National Day 2026 has a Sunday that is worked. Four matters come
 - 租金纠纷: lay until the light turned red, and is before a court.
 """
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import openpyxl
 import pytest
 
 from server import moment
@@ -87,6 +89,18 @@ async def told(member: Any) -> list[str]:
 async def counts(member: Any) -> dict[str, int]:
     """How much there is in each of the lists everybody has, without the empty ones."""
     return {one["list"]: one["count"] for one in await get(member, "/v1/worklists/counts") if one["count"]}
+
+
+async def ledger(member: Any) -> list[tuple[str, ...]]:
+    """The week's ledger as a workbook: who, how it came, whose, how content, closed."""
+    body = {"receiver": "区政府办", "filters": {"state": "all"}}
+    answer = await member.client.post("/v1/exports/ledger", json=body)
+    assert answer.status_code == 200, answer.text
+    _, head, *rows = openpyxl.load_workbook(io.BytesIO(answer.content)).active.iter_rows(values_only=True)
+    lines = [dict(zip(head, row, strict=True)) for row in rows]
+    return [
+        tuple(line[name] or "" for name in ("企业名称", "来源", "责任单位", "满意度", "是否销号")) for line in lines
+    ]
 
 
 async def figures(member: Any, board: str) -> dict[str, int]:
@@ -253,7 +267,7 @@ async def friday(week: Any) -> None:
         shown = await issue(week.sun, week.workers)
         assert (shown["redos"], shown["escalated"], shown["light"]) == (2, True, "double_red")
         assert await numbers(week.sun, light="double_red") == [week.workers]
-        print("COUNTS", await counts(week.sun))
+        assert await counts(week.sun) == {"yellow": 1, "double_red": 1, "team": 3, "reopened": 1}
         owner = await do(week.sun, week.workers, "escalation", reason="两次不满意,请牵头协调", owner="gao")
         assert owner["escalation_owner"] == str(week.gao.id)
         assert f"{week.workers} 已提级" in await told(week.gao)
@@ -328,6 +342,11 @@ async def next_monday(week: Any) -> None:
         assert await figures(week.sun, "source") == {"source.hotline": 2, "source.officer": 1, "source.visit": 2}
         shown = {cell["key"]: cell["value"] for cell in (await get(week.sun, "/v1/boards/units"))["cells"]}
         assert (shown["all.satisfied"], shown["hr.satisfied"]) == (0.6, None), "of fewer than five no rate is told"
+        assert await ledger(week.sun) == [
+            ("东湖精工仪表", "走访", "区金融服务中心", "基本满意", "是"), ("东湖精工仪表", "走访", "区人社局", "满意", "是"),
+            ("青山湖食品", "服务专员电话、微信", "", "", "否"), ("赣江云软件", "12345 热线", "区中小企业服务局", "", "否"),
+            ("青云阁餐饮", "12345 热线", "", "", "否"),
+        ]  # fmt: skip
         assert (await get(week.sun, "/v1/audit/state"))["unbroken"]
         for number in states:
             explained(await issue(week.sun, number))

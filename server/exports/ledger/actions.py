@@ -125,9 +125,9 @@ async def _rows(bureau: UUID, lines: list[IssueLine]) -> list[list[str]]:
     for line in lines:
         firm, fact = firms.get(line.enterprise) if line.enterprise is not None else None, facts[line.id]
         rows.append([
-            firm["name"] if firm else "", (firm["credit_code"] or "") if firm else "",
-            SOURCES.get(fact["origin"], (fact["origin"], ""))[0], categories.get(line.category, line.category),
-            said.get(line.id) or line.title, _unit(units, fact["lead"]),
+            firm["name"] if firm else said[line.id].name if line.id in said else "", (firm["credit_code"] or "") if firm else "",
+            _source(fact["origin"], said.get(line.id)), categories.get(line.category, line.category),
+            said[line.id].words if line.id in said else line.title, _unit(units, fact["lead"]),
             "、".join(_unit(units, unit) for unit in helping.get(line.id, [])), dispatched.get(line.id, ""),
             _day(fact["solve_due"]), f"{line.state_zh} {told.get(line.id, '')}".strip(),
             f"{fact['letter']} {fact['letter_definition']}".strip(), SATISFIED.get(fact["satisfied"], ""),
@@ -136,18 +136,35 @@ async def _rows(bureau: UUID, lines: list[IssueLine]) -> list[list[str]]:
     return rows
 
 
-async def _said(bureau: UUID, issues: list[UUID]) -> dict[UUID, str]:
-    """The enterprises' own words."""
+class _Said(Struct):
+    """The enterprises' own words; the name and the source are those of the first report, as it was typed."""
+
+    words: str
+    name: str
+    source: str
+
+
+def _source(origin: str, said: _Said | None) -> str:
+    """What was typed at a desk came by telephone, letter or another system."""
+    code = said.source if said is not None and said.source else origin
+    return SOURCES.get(code, (code, ""))[0]
+
+
+async def _said(bureau: UUID, issues: list[UUID]) -> dict[UUID, _Said]:
     rows = await fetch(
-        "SELECT issue_link.issue, report.description, report.title FROM issue_link JOIN report ON report.id = issue_link.report"
+        "SELECT issue_link.issue, report.description, report.title, report.enterprise_name, report.name_hidden, report.source"
+        " FROM issue_link JOIN report ON report.id = issue_link.report"
         f" WHERE issue_link.issue {among(1)} AND issue_link.bureau = $2 AND issue_link.undone_at IS NULL"
         " AND issue_link.state = 'confirmed' ORDER BY report.reported_at, report.id",
         [ids(issues), bureau],
     )
-    said: dict[UUID, str] = {}
-    for issue, description, title in rows:
+    said: dict[UUID, _Said] = {}
+    for issue, description, title, name, is_hidden, source in rows:
         words = description or title
-        said[_id(issue)] = f"{said[_id(issue)]}\n{words}" if _id(issue) in said else words
+        if _id(issue) in said:
+            said[_id(issue)].words += f"\n{words}"
+        else:
+            said[_id(issue)] = _Said(words, "" if is_hidden else name, source)
     return said
 
 

@@ -44,7 +44,6 @@ async def values_of(issue: Issue, kind: str, letter_number: str) -> dict[str, st
         "number": issue.number,
         "title": issue.title,
         "category": categories.get(issue.category, issue.category),
-        "source": SOURCES.get(issue.origin, (issue.origin, ""))[0],
         "received_on": _day(issue.opened_at),
         "lead": units[issue.lead][1] if issue.lead in units else "",
         "co": "、".join(names.get(code, code) for code in co),
@@ -66,13 +65,20 @@ async def _firm(issue: Issue, kind: str) -> dict[str, str]:
     said = "\n".join(
         row.description or row.title for row in sorted(rows, key=lambda row: (row.reported_at, str(row.id)))
     )
+    came_by = min(rows, key=lambda row: (row.reported_at, str(row.id))).source if rows else ""
+    source = SOURCES.get(came_by or issue.origin, (issue.origin, ""))[0]
     firm = None
     if issue.enterprise is not None:
         firm = await Enterprise.objects().get((Enterprise.bureau == issue.bureau) & (Enterprise.id == issue.enterprise))
     if kind in TO_UNITS and any(row.name_hidden for row in rows):
-        return {"said": said, "enterprise": NAMELESS, "credit_code": ""}
+        return {"source": source, "said": said, "enterprise": NAMELESS, "credit_code": ""}
     name = firm.name if firm is not None else next((row.enterprise_name for row in rows if row.enterprise_name), "")
-    return {"said": said, "enterprise": name, "credit_code": (firm.credit_code or "") if firm is not None else ""}
+    return {
+        "source": source,
+        "said": said,
+        "enterprise": name,
+        "credit_code": (firm.credit_code or "") if firm is not None else "",
+    }
 
 
 def _told(events: list[IssueEvent]) -> dict[str, str]:

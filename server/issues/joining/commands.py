@@ -68,9 +68,7 @@ def issue_split(number: str, reports: tuple[UUID, ...], title: str, reason: str,
 @click.option("--category", default="")
 @bureau_option
 @json_option
-def issue_common(
-    title: str, issues: tuple[str, ...], words: str, category: str, bureau: str, as_json: bool
-) -> None:
+def issue_common(title: str, issues: tuple[str, ...], words: str, category: str, bureau: str, as_json: bool) -> None:
     """Open a common problem TITLE above ISSUES, which keep their numbers and dates.
 
     \b
