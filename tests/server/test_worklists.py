@@ -245,7 +245,7 @@ async def test_a_bulk_request_sent_twice_is_one_job_and_stale_issues_are_skipped
     ("body", "code"),
     [
         ({"verb": "dance", "pick": {"worklist": "new"}}, "bulk.verb"),
-        ({"verb": "call_back", "pick": {"worklist": "new"}}, "bulk.verb"),
+        ({"verb": "split", "pick": {"worklist": "new"}}, "bulk.verb"),
         ({"verb": "note", "fields": {"words": "x"}, "pick": {}}, "bulk.picking"),
         ({"verb": "note", "fields": {"words": "x"}, "pick": {"worklist": "new", "issues": ["a"]}}, "bulk.picking"),
         ({"verb": "note", "fields": {"colour": "x"}, "pick": {"worklist": "new"}}, "request.malformed"),
