@@ -14,6 +14,7 @@ from server.issues.drafts.handlers import HANDLERS as DRAFTS
 from server.issues.duty.handlers import HANDLERS as DUTY
 from server.issues.joining.bulk import Merged, MergeMany, merge_issues
 from server.issues.joining.cases import AnswerAll, Common, NewCommon, answer_all, open_common
+from server.issues.joining.rejections import Rejection, list_rejections
 from server.issues.labels.handlers import HANDLERS as LABELS
 from server.issues.machine.handlers import HANDLERS as MACHINE
 from server.issues.policies.handlers import HANDLERS as POLICIES
@@ -71,6 +72,12 @@ async def post_merges(request: Request[Any, Any, Any], issue: FromPath[str], dat
     return await once(request, request.user, lambda: merge_issues(request.user, issue, data))  # type: ignore[return-value]
 
 
+@get("/link-rejections", summary="已否定的关联 pairs judged to be two matters")
+async def get_rejections(request: Request[Any, Any, Any], issue: FromQuery[str] = "") -> list[Rejection]:
+    """The latest two hundred that still hold, or those of one issue. Linking the report by hand takes one back."""
+    return await list_rejections(request.user, issue)
+
+
 @post("/common-problems", summary="登记共性问题 open a common problem")
 async def post_common(request: Request[Any, Any, Any], data: JSONBody[NewCommon]) -> Common:
     return await once(request, request.user, lambda: open_common(request.user, data))  # type: ignore[return-value]
@@ -126,7 +133,8 @@ def route_for(verb: Verb) -> Any:
 router = Router(
     "/v1",
     route_handlers=[
-        listing(), get_issue, post_merges, post_common, post_answers, get_letters, put_letters, *CALENDAR, *DRAFTS, *DUTY, *LABELS,
+        listing(), get_issue, post_merges, get_rejections, post_common, post_answers, get_letters, put_letters,
+        *CALENDAR, *DRAFTS, *DUTY, *LABELS,
         *POLICIES, *MACHINE,
         *(route_for(verb) for verb in VERBS.values() if verb.route and verb.name not in ELSEWHERE),
     ],

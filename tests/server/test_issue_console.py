@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from asyncio.subprocess import PIPE
+from uuid import UUID
 
 import pytest
 
@@ -46,3 +47,25 @@ async def test_a_list_of_campaigns_does_not_end_with_a_page(donghu):
     await Campaign.insert(*(Campaign(id=new_id(), name=f"第 {n} 个", **own) for n in range(LIMIT_MAX + 1)))
     code, out, err = await console("campaign", "list", "--json")
     assert (code, err, len({one["name"] for one in json.loads(out)})) == (0, "", LIMIT_MAX + 1)
+
+
+async def test_issues_are_merged_split_and_put_below_a_common_problem_from_the_console(donghu):
+    first, second, third = await filed(donghu, *(report(donghu, n) for n in range(1, 4)))
+    code, out, err = await console(
+        "issue", "merge", first, second, "东湖-1999-000001", "--reason", "同一件事", "--json"
+    )
+    assert (code, err) == (0, "")
+    assert [(one["issue"], one["is_merged"]) for one in json.loads(out)] == [
+        (second, True),
+        ("东湖-1999-000001", False),
+    ]
+    code, out, err = await console("issue", "split", first, "no-id", "--reason", "两件事")
+    assert code != 0
+    code, out, err = await console("issue", "split", third, str(UUID(int=3)), "--reason", "两件事")
+    assert (code, err.split(":")[0]) == (1, "issue.split_all")
+    linked = await donghu.lin.client.post(f"/v1/issues/{third}/links", json={"report": str(UUID(int=1)), "words": ""})
+    assert linked.status_code == 201, linked.text
+    code, out, err = await console("issue", "split", third, str(UUID(int=1)), "--reason", "两件事", "--json")
+    assert (code, err, len(json.loads(out)["links"])) == (0, "", 1)
+    code, out, err = await console("issue", "common", "贷款难", first, third, "--words", "同一类", "--json")
+    assert (code, err, [one["is_merged"] for one in json.loads(out)["issues"]]) == (0, "", [True, True])

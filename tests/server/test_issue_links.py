@@ -275,3 +275,17 @@ async def test_an_issue_that_was_merged_and_parted_is_as_it_was_whatever_happene
         for one in list(before):
             await part(one)
         await every_report_is_answered_somewhere(reports)
+
+
+async def test_what_was_rejected_can_be_looked_through_and_taken_back(donghu):
+    numbers = await filed(donghu, report(donghu, 1), report(donghu, 2))
+    await suggest(donghu, numbers[0])
+    await do(donghu.lin, numbers[0], "link-rejection", report=SECOND, reason="不同银行")
+    (one,) = (await donghu.lin.client.get("/v1/link-rejections")).json()
+    assert (one["issue"], one["report"], one["homes"]) == (numbers[0], SECOND, [numbers[1]])
+    assert (one["rejected_by"], one["score"], one["algorithm"]) == (str(donghu.lin.id), 0.83, "grams@1")
+    assert (await donghu.lin.client.get("/v1/link-rejections", params={"issue": numbers[1]})).json() == []
+    assert (await donghu.lin.client.get("/v1/link-rejections", params={"issue": "x"})).status_code == 404
+    assert (await donghu.zhou.client.get("/v1/link-rejections")).status_code == 403
+    await do(donghu.lin, numbers[0], "links", report=SECOND)
+    assert (await donghu.lin.client.get("/v1/link-rejections", params={"issue": numbers[0]})).json() == []
