@@ -268,6 +268,17 @@ async def test_wish_17_satisfaction_is_asked_after_every_resolution_and_shown_in
     await do(donghu.qian, number, "callbacks", **WELL | {"satisfied": "mostly"})
     lines = (await donghu.sun.client.get("/v1/issues", params={"state": "all"})).json()["items"]
     assert {line["number"]: line["satisfied"] for line in lines} == {number: "mostly", other: ""}
+    assert await listed(donghu.sun, state="all", satisfaction="mostly") == [number]
+
+
+async def test_wish_17_a_supervisor_filters_over_several_people_and_teams(donghu):
+    one, two, three = await filed(donghu, *(report(donghu, n) for n in (1, 2, 3)))
+    for number, lead in ((one, "finance"), (two, "hr"), (three, "sme")):
+        await do(donghu.lin, number, "dispatch", lead=lead)
+    assert await listed(donghu.sun, lead="finance,hr") == [one, two]
+    assert await listed(donghu.sun, team="donghu", person="zhou,qian") == [one, two, three]
+    refused = await donghu.sun.client.get("/v1/issues", params={"lead": "finance", "teams": "hr"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "issue.filter_unknown")
 
 
 async def test_wish_18_who_has_not_answered_is_known_and_the_way_in_stays_open(donghu):
