@@ -180,7 +180,7 @@ async def test_wish_11_the_forgotten_are_escalated_by_themselves(donghu):
     await gao.client.aclose()
 
 
-async def test_wish_12_work_goes_to_whoever_is_on_duty_and_has_least(donghu):
+async def test_wish_12_nothing_goes_to_the_absent_and_every_choice_says_why(donghu):
     yu = await hire(donghu, "yu", "finance", "handler")
     body = {"name": "信贷服务岗", "holders": [{"login": "he", "capacity": 20, "substitute": "yu"}]}
     assert (await donghu.sun.client.put("/v1/posts/finance/credit", json=body)).status_code == 200
