@@ -29,6 +29,7 @@ COMMANDS = {
     "list": "server.worklists.commands:worklist",
     "campaign": "server.campaigns.commands:campaign",
     "board": "server.boards.commands:board",
+    "alarm": "server.alarms.commands:alarm",
     "ladder": "server.reminders.ladder.commands:ladder",
     "rates": "server.rates.commands:rates",
     "export": "server.exports.ledger.commands:export",

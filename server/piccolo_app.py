@@ -38,6 +38,7 @@ TABLE_MODULES = [
     "server.worklists.tables",
     "server.reporters.tables",
     "server.accounts.tables",
+    "server.alarms.tables",
     "server.open311.tables",
     "server.orders.tables",
 ]

@@ -976,6 +976,13 @@ CATALOGUE: dict[str, tuple[int, str, str]] = {
         "模板不能使用:{reason}",
         "This template cannot be used: {reason_en}",
     ),
+    # alarms
+    "alarm.unknown": (404, "没有这条预警", "There is no such alarm"),
+    "alarm.period": (
+        422,
+        "回放时段无效:首日不得晚于末日,末日不得晚于今天,最长 {limit} 天",
+        "No period to replay: first before last, not in the future, {limit} days at most",
+    ),
     # boards
     "board.unknown": (404, "没有这块看板:{board}。可选:{boards}", "No such board: {board}. Boards: {boards}"),
     "board.cell": (404, "看板 {board} 没有这一格:{cell}", "The board {board} has no cell {cell}"),

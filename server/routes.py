@@ -6,6 +6,7 @@ from litestar.types import ControllerRouterHandler
 
 from server import phones, rxdb
 from server.accounts import handlers as accounts
+from server.alarms import handlers as alarms
 from server.audit import handlers as audit
 from server.boards import handlers as boards
 from server.callbacks import handlers as callbacks
@@ -79,6 +80,7 @@ def routers() -> list[ControllerRouterHandler]:
         visits.router,
         symposia.router,
         boards.router,
+        alarms.router,
         papers.router,
         ledger.router,
         campaigns.router,

@@ -12,6 +12,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from msgspec import Struct
 
+from server.alarms.nightly import raise_alarms
 from server.callbacks.duty.sweep import sweep_callbacks
 from server.campaigns.actions import close_ended_rounds
 from server.files.actions import end_expired_uploads, finish_whole_uploads
@@ -65,6 +66,7 @@ JOBS = (
     Job("finish_recounts", "* * * * *", finish_recounts),
     Job("share_known_issues", "*/15 * * * *", share_known_issues),
     Job("propose_groups", "23 2 * * *", propose_groups),
+    Job("raise_alarms", "37 0 * * *", raise_alarms),
     Job("sweep_callbacks", "*/10 * * * *", sweep_callbacks),
     Job("escalate_unanswered", "12 * * * *", escalate_unanswered),
     Job("close_ended_rounds", "7 0 * * *", close_ended_rounds),

@@ -13,7 +13,7 @@ ORDER = [
     "audit", "people", "sessions", "accounts", "devices", "feedback", "quarantine", "notices", "worktime", "files", "enterprises",
     "questionnaires", "records", "reports", "routing", "clocks", "issues", "similar", "callbacks", "open311", "orders",
     "reporters", "rates",
-    "reminders", "tasks", "worklists", "visits", "symposia", "campaigns", "boards",
+    "reminders", "tasks", "worklists", "visits", "symposia", "campaigns", "boards", "alarms",
     "exports", "openrosa", "keeping", "simulation", "demo",
 ]  # fmt: skip
 """A concept may import those before it, never those after it."""

@@ -59,7 +59,7 @@ ROLES: dict[str, frozenset[str]] = {
             "issue.note", "issue.supervise", "issue.extend",
             "issue.merge", "routing.read", "routing.write", "duty.write", "campaign.read", "campaign.run", "campaign.ask", "visit.read",
             "symposium.record", "task.read", "person.read", "device.enrol", "device.revoke", "quarantine.judge", "audit.read",
-            "file.upload", "file.read", "delivery.read", "board.read", "paper.write", "ledger.export",
+            "file.upload", "file.read", "delivery.read", "board.read", "alarm.write", "paper.write", "ledger.export",
             "issue.reassign",
         }
     ),
@@ -69,7 +69,7 @@ ROLES: dict[str, frozenset[str]] = {
             "issue.note",
             "issue.coordinate", "issue.close", "issue.dispatch", "issue.merge", "issue.transfer", "issue.extend",
             "routing.read", "duty.write", "campaign.read", "person.read", "file.read", "visit.read", "symposium.record",
-            "task.read", "board.read", "paper.write", "ledger.export",
+            "task.read", "board.read", "alarm.write", "paper.write", "ledger.export",
             "issue.reassign",
         }
     ),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from server.moment import today
+from server.moment import at, now, today
 from sync.identity import new_id
 from sync.transaction import fetch, is_postgres
 from tests.server.fieldwork import enterprises, phone, publish, submit, visit_answers
@@ -74,6 +74,7 @@ async def fill(cast: Any) -> dict[str, Any]:
     hook = {"kind": "webhook", "address": "http://127.0.0.1:9/"}  # where notices may not go
     channel = ok(await cast.chen.client.post("/v1/channels", json={"name": "钩", "connection": hook}))["id"]
     await tell(cast.bureau, [told_of(cast)])
+    alarm = await alarmed(cast, firm, other)
     notice = ok(await zhou.get("/v1/notices"))["items"][0]["id"]
     delivery = ok(await cast.chen.client.get("/v1/deliveries"))["items"][0]["id"]
     return {
@@ -84,8 +85,21 @@ async def fill(cast: Any) -> dict[str, Any]:
         "other_reports": second["id"], "issues": issue["number"], "issue_ids": issue["id"], "tasks": task,
         "visits": visit, "symposia": symposium, "campaigns": campaign, "rounds": 1, "slots": slot,
         "c": link.rsplit("/", 1)[1], "reporter": seen.rsplit("/", 1)[1], "r": seen.rsplit("/", 1)[1], "persons": cast.zhou.id,
-        "channels": channel, "notices": notice, "deliveries": delivery,
+        "channels": channel, "notices": notice, "deliveries": delivery, "alarms": alarm,
     }  # fmt: skip
+
+
+async def alarmed(cast: Any, *firms: UUID) -> str:
+    """The next night finds that these enterprises have begun to say the same."""
+    from server.alarms.nightly import raise_in
+
+    sun = cast.sun.client
+    ok(await sun.put("/v1/alarms/rules", json={"enterprises_min": len(firms), "ratio_min": 1}))
+    for firm in firms:
+        ok(await sun.post("/v1/reports", json=filed_report(firm, "缺工") | {"category": "0101"}))
+    with at(now() + timedelta(days=1)):
+        await raise_in(cast.bureau)
+    return str(ok(await sun.get("/v1/alarms"))["items"][0]["id"])
 
 
 def told_of(cast: Any) -> Any:

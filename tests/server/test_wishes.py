@@ -14,6 +14,7 @@ from server.notices.outbox.working import work_outbox
 from tests.server import test_campaigns as campaigns
 from tests.server.fieldwork import enterprises, publish, visit_answers
 from tests.server.receivers import receiving, said
+from tests.server.test_alarms import MONDAY, firms, night, said_by
 from tests.server.test_callbacks import WELL, hire, signed_off
 from tests.server.test_channels import SECRET, robot
 from tests.server.test_issues import FRIDAY, do, filed, report
@@ -166,6 +167,15 @@ async def test_wish_09_a_merge_keeps_the_date_and_the_owner_of_each(donghu):
     ]
     assert due_of(again, "solve")["day"] != due_of(await show(donghu.lin, one), "solve")["day"]
     await tang.client.aclose()
+
+
+async def test_wish_10_an_alarm_when_many_begin_to_say_the_same(donghu):
+    five = await firms(donghu, 5)
+    await said_by(donghu, [*five, five[0]], MONDAY)
+    assert await night() == {"donghu": 1}
+    alarm = (await donghu.sun.client.get("/v1/alarms")).json()["items"][0]
+    assert (alarm["category"], alarm["enterprises"], len(alarm["words"])) == ("0101", 5, 6)
+    assert await night() == {"donghu": 0}, "once"
 
 
 async def test_wish_11_the_forgotten_are_escalated_by_themselves(donghu):
