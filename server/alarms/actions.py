@@ -10,9 +10,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct, field
 
-from server.alarms.alarm import WINDOW_DAYS, Rules, alarms_of
+from server.alarms.counting.alarm import WINDOW_DAYS, Rules, alarms_of
+from server.alarms.counting.reading import WordsOut, said_in, words_of
 from server.alarms.nightly import KIND
-from server.alarms.reading import WordsOut, said_in, words_of
 from server.alarms.rules import READ, WRITE, rules_of
 from server.alarms.tables import Alarm
 from server.audit.actions import record_event

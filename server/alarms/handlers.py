@@ -9,7 +9,7 @@ from litestar import Request, Router, get, post, put
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from server.alarms.actions import AlarmOut, Replay, ReplayOut, list_alarms, replay_alarms, see_alarm
-from server.alarms.alarm import Rules
+from server.alarms.counting.alarm import Rules
 from server.alarms.rules import RulesOut, replace_rules, show_rules
 from server.door import once
 from server.paging import LIMIT_DEFAULT, Page

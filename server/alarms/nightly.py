@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from server.alarms.alarm import Place, Raised, Rules, alarms_of
-from server.alarms.reading import said_in
+from server.alarms.counting.alarm import Place, Raised, Rules, alarms_of
+from server.alarms.counting.reading import said_in
 from server.alarms.rules import rules_of
 from server.alarms.tables import Alarm
 from server.audit.actions import record_event

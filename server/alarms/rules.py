@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from server.alarms.alarm import Rules
+from server.alarms.counting.alarm import Rules
 from server.alarms.tables import AlarmRules
 from server.audit.actions import record_event
 from server.moment import now

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.alarms.alarm import Rules, Said, alarms_of
+from server.alarms.counting.alarm import Rules, Said, alarms_of
 from server.alarms.nightly import raise_alarms
 from server.enterprises.actions import NewEnterprise, add_enterprise
 from server.moment import at

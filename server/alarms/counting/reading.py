@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from server.alarms.alarm import LOOK_BACK, Said
+from server.alarms.counting.alarm import LOOK_BACK, Said
 from server.clocks.span import start_of_day
 from server.enterprises.tables import Enterprise
 from server.people.actor import Actor
