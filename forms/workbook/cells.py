@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterable
 from io import BytesIO
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from msgspec import Struct, field
 from openpyxl import load_workbook
@@ -51,7 +50,8 @@ class Workbook(Struct):
 
 
 _DAMAGE = (
-    *(InvalidFileException, zipfile.BadZipFile, zlib.error, ParseError),
+    *(InvalidFileException, zipfile.BadZipFile, zlib.error),
+    SyntaxError,  # what both XML parsers openpyxl may use call their errors
     *(
         KeyError,
         ValueError,

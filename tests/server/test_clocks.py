@@ -214,7 +214,7 @@ def test_the_enterprise_s_date_never_comes_nearer(steps):
 
 def rows_of(heading: str) -> list[list[str]]:
     page = (Path(__file__).parent.parent.parent / "docs" / "clocks.md").read_text(encoding="utf-8")
-    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0].partition("\n### ")[0]
     table = [line.strip("| \n").split("|") for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in row] for row in table]
 

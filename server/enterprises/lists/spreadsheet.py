@@ -9,7 +9,6 @@ import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from msgspec import Struct
 
@@ -133,7 +132,9 @@ def _within(cells: list[str], line: int) -> list[str]:
 
 
 def _open_workbook(content: bytes) -> Sheet:
-    """The first visible sheet. Values only: what a formula gave when the file was saved."""
+    """The first visible sheet. Values only: what a formula gave when the file was saved.
+
+    SyntaxError is what both XML parsers openpyxl may use call their errors."""
     from openpyxl import load_workbook  # takes 0.1 s to load; most commands read no workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -146,7 +147,7 @@ def _open_workbook(content: bytes) -> Sheet:
         sheet.reset_dimensions()
         rows = _workbook_rows(sheet)
         _, header = next(rows, (0, []))
-    except (KeyError, ValueError, TypeError, OSError, ParseError, zipfile.BadZipFile, InvalidFileException) as error:
+    except (KeyError, ValueError, TypeError, OSError, SyntaxError, zipfile.BadZipFile, InvalidFileException) as error:
         raise _damaged(error) from None
     return Sheet([cell.strip() for cell in header], rows, "xlsx")
 
@@ -184,7 +185,7 @@ def _workbook_rows(sheet: Any) -> Iterator[tuple[int, list[str]]]:
                 texts.pop()
             if texts:
                 yield line, _within(texts, line)
-    except (KeyError, ValueError, TypeError, OSError, ParseError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError, TypeError, OSError, SyntaxError, zipfile.BadZipFile) as error:
         raise _damaged(error) from None
 
 
