@@ -187,6 +187,8 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         with self.mutex:
+            if connection not in self.all:
+                return  # the pool was closed meanwhile, and the connection with it
             while self.waiting:
                 future = self.waiting.popleft()
                 try:

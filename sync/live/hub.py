@@ -158,6 +158,7 @@ class Hub:
 
         if not is_postgres():
             hear(in_process)
+        is_abandoned = False
         try:
             was_needed = True
             while self.listeners or was_needed:
@@ -174,11 +175,15 @@ class Hub:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(max(0.0, self.next_look - loop.time())):
                         await self.woken.wait()
+        except GeneratorExit:  # its event loop is gone, and with it whoever listened
+            is_abandoned = True
+            raise
         finally:
             hear_no_more(in_process)
-            await self._hang_up()
+            if not is_abandoned:
+                await self._hang_up()
             self.reading = None
-            if self.listeners and not self.is_stopping:
+            if self.listeners and not self.is_stopping and not is_abandoned:
                 self._read_on()
 
     async def _read_once(self, moment: float) -> None:

@@ -318,3 +318,17 @@ asyncio.run(main())
 def test_an_address_nobody_knows_is_refused():
     with pytest.raises(ValueError, match="sqlite:///"):
         make_engine("mysql://root@localhost/x")
+
+
+async def test_a_connection_given_back_after_its_pool_was_closed_is_not_handed_out_again(tmp_path):
+    """What was left waiting when its event loop ended gives back late."""
+    local = make_engine(f"sqlite:///{tmp_path}/late.sqlite")
+    late = await local.acquire(True)
+    await late.execute("SELECT 1")
+    await local.close()
+    await local.release(late)
+    again = await local.acquire(True)
+    assert again is not late
+    await again.execute("SELECT 1")
+    await local.release(again)
+    await local.close()
