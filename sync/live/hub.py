@@ -3,6 +3,7 @@
 A stream is told "something changed in your scopes up to n", never what: the pull that follows computes what may be seen.
 News come from the commit itself (`sync.live.news`); a slow look at the head finds what was lost on the way, or written by
 another process on SQLite. One commit that concerns many is told to them spread over a while, for each will pull.
+It stays whole because reading, placing and telling change the same sets of listeners.
 """
 
 import asyncio
@@ -166,9 +167,7 @@ class Hub:
                 self.woken.clear()
                 try:
                     await self._read_once(loop.time())
-                except (
-                    Exception
-                ):  # the database may be away for a while; who is connected waits, who comes is sent away
+                except Exception:  # the database is away for a while; who is connected waits, who comes is sent away
                     log.exception("news: reading failed")
                     self.next_look = loop.time() + self.limits.poll_seconds
                     self._give_up_placing()

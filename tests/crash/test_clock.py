@@ -14,6 +14,7 @@ MOVES = ("-2h", "+400d", "-3d", "+0")
 WRONG_CLOCKS = (timedelta(days=-2500), timedelta(days=365), timedelta(minutes=-20), timedelta())
 
 
+@pytest.mark.long
 @pytest.mark.skipif(LIBRARY is None, reason="libfaketime, which moves a process's clock, is not installed")
 def test_scenarios_26_to_28_what_was_answered_is_there_once_however_the_clocks_jump(build, tmp_path):
     told = tmp_path / "clock"
